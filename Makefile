@@ -1,0 +1,49 @@
+# The doors of the house. `make run` and `make test` set everything up by themselves.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format lint types contracts bench clean
+
+help: ## Show the doors
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"flatbook needs Python 3.11 to 3.13, {sys.executable} is {sys.version.split()[0]}; set PYTHON=python3.12, say")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(READY)
+
+setup: $(READY) ## Make the virtual environment and install flatbook in it
+
+run: $(READY) ## Plan the shipped synthetic example: exposure, limits, hedges, quotes, what remains
+	@mkdir -p out
+	@rm -f out/example-report.html out/example-report.json out/example.journal*
+	@$(BIN)/flatbook plan --book examples/synthetic-day/fills.csv --market examples/synthetic-day --config examples/synthetic-day/desk.toml \
+		--html out/example-report.html --json out/example-report.json --journal out/example.journal
+
+test: $(READY) ## Run every test
+	$(BIN)/python -m pytest -n 2
+
+check: format lint types contracts ## Format, lint, types and contracts, without tests
+
+format: $(READY) ## Check formatting
+	$(BIN)/ruff format --check .
+
+lint: $(READY) ## Lint
+	$(BIN)/ruff check .
+
+types: $(READY) ## Check types
+	$(BIN)/mypy
+
+contracts: $(READY) ## Check that every room imports only from the rooms before it
+	$(BIN)/lint-imports
+
+bench: $(READY) ## Compare speed with peers, as ratios within one run
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove the virtual environment and everything made
+	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,187 @@
+"""Facts, in the order in which they reached us. Each is journaled before anybody acts on it.
+
+Time is a field (`received_ns`, UTC nanoseconds); `sequence` is given once, at the journal's door.
+A missing side of a quote is None: it is data, not an error.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from flatbook.model.errors import InvalidValueError
+from flatbook.model.instruments import Instrument, Side
+from flatbook.model.parameters import Desk, Limit
+
+OptionalTicks = tuple[int | None, ...]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """A fact."""
+
+    received_ns: int
+    sequence: int = 0  # 0: not journaled yet
+
+
+class InstrumentsListed(Event, frozen=True, kw_only=True):
+    """Contracts that can be quoted and traded from now on."""
+
+    instruments: tuple[Instrument, ...]
+
+
+class UnderlyingQuoted(Event, frozen=True, kw_only=True):
+    """The price of an underlying: an index level, a share, the front future, a coin's index."""
+
+    underlying: str
+    price: float  # mid where there are two sides, last otherwise
+
+    def __post_init__(self) -> None:
+        """Refuse a price that is none."""
+        if not 0.0 < self.price < float("inf"):
+            msg = f"underlying {self.underlying}: price must be above 0 and finite, was {self.price}"
+            raise InvalidValueError(msg)
+
+
+class ForwardQuoted(Event, frozen=True, kw_only=True):
+    """The future on which one expiry of a class settles, where such a future is quoted."""
+
+    option_class: str
+    expiry_ns: int
+    price: float
+    symbol: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a price that is none."""
+        if not 0.0 < self.price < float("inf"):
+            msg = f"forward of {self.option_class} ({self.symbol}): price must be above 0 and finite, was {self.price}"
+            raise InvalidValueError(msg)
+
+
+class QuotesSeen(Event, frozen=True, kw_only=True):
+    """Best bids and offers of many series at one instant, as columns of equal length.
+
+    Prices in whole ticks of each instrument, sizes in contracts; None where a side or a size is missing.
+    """
+
+    symbols: tuple[str, ...]
+    bid_ticks: OptionalTicks
+    ask_ticks: OptionalTicks
+    bid_sizes: OptionalTicks = ()  # empty: the source has no sizes
+    ask_sizes: OptionalTicks = ()
+
+    def __post_init__(self) -> None:
+        """Refuse columns that do not belong together."""
+        n = len(self.symbols)
+        sizes_fit = all(len(column) in (0, n) for column in (self.bid_sizes, self.ask_sizes))
+        if not (len(self.bid_ticks) == n == len(self.ask_ticks) and sizes_fit):
+            msg = f"quotes: {n} symbols need {n} bids and {n} asks, found {len(self.bid_ticks)} and {len(self.ask_ticks)}"
+            raise InvalidValueError(msg)
+
+
+class RatesSeen(Event, frozen=True, kw_only=True):
+    """A zero curve: continuous annual rates (decimal) to instants in ascending order."""
+
+    currency: str
+    maturity_ns: tuple[int, ...]
+    rate: tuple[float, ...]
+
+
+class DividendsSeen(Event, frozen=True, kw_only=True):
+    """Cash dividends of one underlying still to come, by ex-dividend instant."""
+
+    underlying: str
+    ex_ns: tuple[int, ...]
+    amount: tuple[float, ...]
+
+
+class Capacity(StrEnum):
+    """For whom the other side traded."""
+
+    CUSTOMER = "customer"
+    FIRM = "firm"
+    MARKET_MAKER = "market_maker"
+    UNKNOWN = "unknown"
+
+
+class Fill(Event, frozen=True, kw_only=True):
+    """A trade of ours, as the venue reported it."""
+
+    fill_id: str  # idempotency key: venues repeat themselves
+    instrument: str
+    side: Side  # ours; its value is the sign of what it adds to a position
+    quantity: int  # contracts, always positive
+    price_ticks: int  # may be negative: spreads trade below zero
+    traded_ns: int
+    capacity: Capacity = Capacity.UNKNOWN
+    venue: str = ""
+    fee: float = 0.0  # currency paid; negative for a rebate
+
+    def __post_init__(self) -> None:
+        """Refuse a trade that cannot be one."""
+        if self.quantity <= 0:
+            msg = (
+                f"fill {self.fill_id} of {self.instrument}: quantity must be a positive number of contracts, "
+                f"was {self.quantity} (direction belongs in `side`)"
+            )
+            raise InvalidValueError(msg)
+
+
+class FillCorrected(Event, frozen=True, kw_only=True):
+    """The venue changed the terms of an earlier fill; quantity and price replace the old ones.
+
+    Of several corrections of one fill the latest `corrected_ns` holds, in whatever order they reach us.
+    """
+
+    correction_id: str
+    fill_id: str  # the fill it changes
+    quantity: int
+    price_ticks: int
+    corrected_ns: int
+
+    def __post_init__(self) -> None:
+        """Refuse a correction to nothing: that is a bust."""
+        if self.quantity <= 0:
+            msg = f"correction of fill {self.fill_id}: quantity must be positive, was {self.quantity}; a bust undoes a fill"
+            raise InvalidValueError(msg)
+
+
+class FillBusted(Event, frozen=True, kw_only=True):
+    """The venue undid an earlier fill: nothing of it remains, whatever was corrected before or after."""
+
+    bust_id: str
+    fill_id: str
+
+
+class DeskSet(Event, frozen=True, kw_only=True):
+    """Somebody set the desk's parameters."""
+
+    desk: Desk
+    by: str
+
+
+class LimitsSet(Event, frozen=True, kw_only=True):
+    """Somebody set the desk's limits: all of them, replacing those before."""
+
+    limits: tuple[Limit, ...]
+    by: str
+
+
+class CycleDue(Event, frozen=True, kw_only=True):
+    """Measure, hold against the limits, decide. `received_ns` is the time of valuation."""
+
+    reason: str
+
+
+Fact = (
+    InstrumentsListed
+    | UnderlyingQuoted
+    | ForwardQuoted
+    | QuotesSeen
+    | RatesSeen
+    | DividendsSeen
+    | Fill
+    | FillCorrected
+    | FillBusted
+    | DeskSet
+    | LimitsSet
+    | CycleDue
+)

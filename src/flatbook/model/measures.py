@@ -1,0 +1,76 @@
+"""The table of measures: one Greek, one meaning, one unit, the same from kernel to screen.
+
+Per contract and per position alike; long is plus; currency is the desk's (USD). Source of the conventions:
+domain reference, section 0. A coin-settled contract counts in USD of the index: its delta is net of its own premium.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+CALENDAR_DAYS = 365.0
+VEGA_REFERENCE_DAYS = 30.0  # time-weighted vega counts in points of a 30-day volatility
+
+
+class Measure(IntEnum):
+    """Columns of every array of exposures, in this order."""
+
+    VALUE_USD = 0
+    DELTA_SHARES = 1
+    DELTA_USD = 2
+    GAMMA_USD_PER_PCT = 3
+    VEGA_USD_PER_POINT = 4
+    VEGA_WEIGHTED_USD_PER_POINT = 5
+    THETA_USD_PER_DAY = 6
+    RHO_USD_PER_BP = 7
+    VANNA_USD_PER_POINT = 8
+    VOLGA_USD_PER_POINT2 = 9
+
+
+N_MEASURES = len(Measure)
+
+
+class Meaning(NamedTuple):
+    """How a measure is called, counted and read."""
+
+    name: str
+    label: str
+    unit: str
+    text: str
+    adds_across_underlyings: bool
+
+
+MEANINGS: dict[Measure, Meaning] = {
+    Measure.VALUE_USD: Meaning("value_usd", "Value", "USD", "theoretical value", True),
+    Measure.DELTA_SHARES: Meaning("delta_shares", "Delta", "shares", "units of the underlying that move alike", False),
+    Measure.DELTA_USD: Meaning("delta_usd", "Delta", "USD", "P&L of a 100 % move at today's slope", True),
+    Measure.GAMMA_USD_PER_PCT: Meaning("gamma_usd_per_pct", "Gamma", "USD per 1 %", "change of delta_usd for +1 %", True),
+    Measure.VEGA_USD_PER_POINT: Meaning("vega_usd_per_point", "Vega", "USD per vol point", "P&L of +1 vol point", True),
+    Measure.VEGA_WEIGHTED_USD_PER_POINT: Meaning(
+        "vega_weighted_usd_per_point",
+        "Weighted vega",
+        "USD per 30-day vol point",
+        "vega times sqrt(30 days / time to expiry)",
+        True,
+    ),
+    Measure.THETA_USD_PER_DAY: Meaning("theta_usd_per_day", "Theta", "USD per calendar day", "P&L of one day passing", True),
+    Measure.RHO_USD_PER_BP: Meaning("rho_usd_per_bp", "Rho", "USD per basis point", "P&L of +0.01 % in the rate", True),
+    Measure.VANNA_USD_PER_POINT: Meaning(
+        "vanna_usd_per_point", "Vanna", "USD per vol point", "change of delta_usd for +1 vol point", True
+    ),
+    Measure.VOLGA_USD_PER_POINT2: Meaning(
+        "volga_usd_per_point2", "Volga", "USD per vol point squared", "change of vega for +1 vol point", True
+    ),
+}
+
+BUCKETS: tuple[tuple[str, float], ...] = (  # label and the last calendar day it holds
+    ("0DTE", 1.0),
+    ("1w", 7.0),
+    ("2w", 14.0),
+    ("1m", 31.0),
+    ("2m", 61.0),
+    ("3m", 92.0),
+    ("6m", 183.0),
+    ("1y", 366.0),
+    ("LEAPS", float("inf")),
+)
+BUCKET_NAMES: tuple[str, ...] = tuple(name for name, _ in BUCKETS)
