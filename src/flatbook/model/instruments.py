@@ -83,7 +83,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     style: Style = Style.EUROPEAN
     settlement: Settlement = Settlement.PM
     payoff: Payoff = Payoff.LINEAR
-    beta: float = 1.0  # currency move of the underlying for a currency move of this contract (futures, shares)
+    beta: float = 1.0  # currency of exposure to the underlying that a currency unit of this contract carries
     price_ratio: float = 1.0  # its price as a share of the underlying's, where it has no quote of its own
 
     def __post_init__(self) -> None:
@@ -94,7 +94,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise InvalidValueError(msg)
 
     def _first_wrong(self) -> str:
-        checks = (
+        checks: tuple[tuple[bool, str], ...] = (
             (bool(self.symbol), "the symbol must not be empty"),
             (bool(self.underlying), "the underlying must not be empty"),
             (0.0 < self.multiplier < float("inf"), f"multiplier must be above 0, was {self.multiplier}"),

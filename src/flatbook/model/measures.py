@@ -41,10 +41,16 @@ class Meaning(NamedTuple):
 
 MEANINGS: dict[Measure, Meaning] = {
     Measure.VALUE_USD: Meaning("value_usd", "Value", "USD", "theoretical value", True),
-    Measure.DELTA_SHARES: Meaning("delta_shares", "Delta", "shares", "units of the underlying that move alike", False),
+    Measure.DELTA_SHARES: Meaning(
+        "delta_shares", "Delta", "shares", "units of the underlying that move alike", False
+    ),
     Measure.DELTA_USD: Meaning("delta_usd", "Delta", "USD", "P&L of a 100 % move at today's slope", True),
-    Measure.GAMMA_USD_PER_PCT: Meaning("gamma_usd_per_pct", "Gamma", "USD per 1 %", "change of delta_usd for +1 %", True),
-    Measure.VEGA_USD_PER_POINT: Meaning("vega_usd_per_point", "Vega", "USD per vol point", "P&L of +1 vol point", True),
+    Measure.GAMMA_USD_PER_PCT: Meaning(
+        "gamma_usd_per_pct", "Gamma", "USD per 1 %", "change of delta_usd for +1 %", True
+    ),
+    Measure.VEGA_USD_PER_POINT: Meaning(
+        "vega_usd_per_point", "Vega", "USD per vol point", "P&L of +1 vol point", True
+    ),
     Measure.VEGA_WEIGHTED_USD_PER_POINT: Meaning(
         "vega_weighted_usd_per_point",
         "Weighted vega",
@@ -52,8 +58,12 @@ MEANINGS: dict[Measure, Meaning] = {
         "vega times sqrt(30 days / time to expiry)",
         True,
     ),
-    Measure.THETA_USD_PER_DAY: Meaning("theta_usd_per_day", "Theta", "USD per calendar day", "P&L of one day passing", True),
-    Measure.RHO_USD_PER_BP: Meaning("rho_usd_per_bp", "Rho", "USD per basis point", "P&L of +0.01 % in the rate", True),
+    Measure.THETA_USD_PER_DAY: Meaning(
+        "theta_usd_per_day", "Theta", "USD per calendar day", "P&L of one day passing", True
+    ),
+    Measure.RHO_USD_PER_BP: Meaning(
+        "rho_usd_per_bp", "Rho", "USD per basis point", "P&L of +0.01 % in the rate", True
+    ),
     Measure.VANNA_USD_PER_POINT: Meaning(
         "vanna_usd_per_point", "Vanna", "USD per vol point", "change of delta_usd for +1 vol point", True
     ),

@@ -31,13 +31,23 @@ class UnderlyingTerms(Parameters, frozen=True, kw_only=True):
     haircut: HaircutRange = HaircutRange.SINGLE_NAME
     beta: float = 1.0  # return of this underlying for a return of 1 of the desk's index
     rate: float | None = None  # continuous annual rate, where neither a curve nor parity gives one
+    capital_minimum_usd: float = (
+        0.25  # least haircut per option contract, times its multiplier; 0.375 for customer PM
+    )
 
     def __post_init__(self) -> None:
         """Refuse terms that cannot be meant."""
-        _demand(-20.0 <= self.beta <= 20.0, f"underlying {self.symbol}: beta must be between -20 and 20, was {self.beta}")
+        _demand(
+            -20.0 <= self.beta <= 20.0,
+            f"underlying {self.symbol}: beta must be between -20 and 20, was {self.beta}",
+        )
         _demand(
             self.rate is None or -0.2 <= self.rate <= 1.0,
             f"underlying {self.symbol}: rate is an annual decimal between -0.2 and 1, was {self.rate}",
+        )
+        _demand(
+            0.0 <= self.capital_minimum_usd < _INFINITE,
+            f"underlying {self.symbol}: capital_minimum_usd must be 0 or above, was {self.capital_minimum_usd}",
         )
 
 
@@ -59,8 +69,14 @@ class HedgeTerms(Parameters, frozen=True, kw_only=True):
         name = f"hedge {self.instrument.symbol}"
         _demand(self.lot >= 1, f"{name}: lot must be a whole number of contracts from 1, was {self.lot}")
         _demand(0.0 <= self.spread < _INFINITE, f"{name}: spread must be 0 or above, was {self.spread}")
-        _demand(0.0 <= self.fee_per_contract < _INFINITE, f"{name}: fee_per_contract must be 0 or above, was {self.fee_per_contract}")
-        _demand(0.0 < self.correlation <= 1.0, f"{name}: correlation must be above 0 and at most 1, was {self.correlation}")
+        _demand(
+            0.0 <= self.fee_per_contract < _INFINITE,
+            f"{name}: fee_per_contract must be 0 or above, was {self.fee_per_contract}",
+        )
+        _demand(
+            0.0 < self.correlation <= 1.0,
+            f"{name}: correlation must be above 0 and at most 1, was {self.correlation}",
+        )
 
 
 class LimitMeasure(StrEnum):
@@ -113,9 +129,18 @@ class RiskAppetite(Parameters, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse an appetite that cannot be meant."""
-        _demand(0.0 < self.aversion_per_usd < 1.0, f"risk aversion must be above 0 and below 1 per USD, was {self.aversion_per_usd}")
-        _demand(0.0 < self.holding_days <= 365.0, f"holding_days must be above 0 and at most 365, was {self.holding_days}")
-        _demand(0.0 <= self.vol_of_vol <= 5.0, f"vol_of_vol is an annual decimal from 0 to 5, was {self.vol_of_vol}")
+        _demand(
+            0.0 < self.aversion_per_usd < 1.0,
+            f"risk aversion must be above 0 and below 1 per USD, was {self.aversion_per_usd}",
+        )
+        _demand(
+            0.0 < self.holding_days <= 365.0,
+            f"holding_days must be above 0 and at most 365, was {self.holding_days}",
+        )
+        _demand(
+            0.0 <= self.vol_of_vol <= 5.0,
+            f"vol_of_vol is an annual decimal from 0 to 5, was {self.vol_of_vol}",
+        )
 
 
 class QuotingRules(Parameters, frozen=True, kw_only=True):
@@ -136,8 +161,14 @@ class QuotingRules(Parameters, frozen=True, kw_only=True):
             value = getattr(self, name)
             _demand(0.0 <= value < _INFINITE, f"quoting {name} must be 0 or above, was {value}")
         _demand(0.0 < self.width_max < _INFINITE, f"quoting width_max must be above 0, was {self.width_max}")
-        _demand(1 <= self.size_min <= self.size, f"quoting needs 1 <= size_min <= size, was {self.size_min} and {self.size}")
-        _demand(self.inventory_full_contracts >= 1, f"quoting inventory_full_contracts must be 1 or more, was {self.inventory_full_contracts}")
+        _demand(
+            1 <= self.size_min <= self.size,
+            f"quoting needs 1 <= size_min <= size, was {self.size_min} and {self.size}",
+        )
+        _demand(
+            self.inventory_full_contracts >= 1,
+            f"quoting inventory_full_contracts must be 1 or more, was {self.inventory_full_contracts}",
+        )
 
 
 class Desk(Parameters, frozen=True, kw_only=True):
@@ -155,6 +186,6 @@ class Desk(Parameters, frozen=True, kw_only=True):
         return next(found, UnderlyingTerms(symbol=underlying))
 
 
-def _demand(holds: bool, message: str) -> None:  # noqa: FBT001
+def _demand(holds: bool, message: str) -> None:
     if not holds:
         raise InvalidValueError(message)

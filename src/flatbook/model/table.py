@@ -85,7 +85,8 @@ class InstrumentTable:
     def american(self) -> Bools:
         """bool[n]: may be exercised before expiry."""
         return np.array(
-            [item.style is Style.AMERICAN and item.kind is Kind.OPTION for item in self.instruments], dtype=np.bool_
+            [item.style is Style.AMERICAN and item.kind is Kind.OPTION for item in self.instruments],
+            dtype=np.bool_,
         )
 
     @cached_property
@@ -120,7 +121,7 @@ class InstrumentTable:
 
     @cached_property
     def beta(self) -> Floats:
-        """float64[n]: currency move of the underlying for a currency move of the contract."""
+        """float64[n]: exposure to the underlying, in currency, of one currency unit of the contract."""
         return np.array([item.beta for item in self.instruments], dtype=np.float64)
 
     @cached_property

@@ -1,0 +1,213 @@
+"""What the book remembers, so that repeats, corrections and busts count once and in any order.
+
+A notice (correction or bust) names a fill, or another notice and thereby that one's fill. A name means a fill before
+it means a correction, and a correction before a bust: venues may number the three apart. The book depends only on
+the set of events it saw, except where one id came with two contents: then the first holds and the conflict is kept.
+A bust of a bust, or a correction of one, revives nothing: a bust is final.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from flatbook.book.position import FLAT, FillTerms, Position, after_bust, after_fill, terms_of
+from flatbook.model.events import Capacity, Fill, FillBusted, FillCorrected
+
+NoticeEvent = FillCorrected | FillBusted
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """One id that came with two contents: what we hold to, and what we refused."""
+
+    held: Fill | NoticeEvent
+    refused: Fill | NoticeEvent
+
+
+@dataclass(slots=True, eq=False)
+class Notice:
+    """A correction or bust, and the fill it ends at; None while that fill is unknown."""
+
+    event: NoticeEvent
+    root: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Case:
+    """One fill with what became of it; `terms` are those in its position now, None once busted."""
+
+    fill: Fill
+    row: int
+    latest: FillCorrected | None = None
+    busted: bool = False
+    terms: FillTerms | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Book:
+    """Positions by instrument row, and every fill, correction and bust seen."""
+
+    positions: dict[int, Position] = field(default_factory=dict)
+    cases: dict[str, Case] = field(default_factory=dict)
+    corrections: dict[str, Notice] = field(default_factory=dict)
+    busts: dict[str, Notice] = field(default_factory=dict)
+    followers: dict[str, list[Notice]] = field(default_factory=dict)  # by the name they refer to
+    waiting: set[tuple[str, str]] = field(default_factory=set)  # (kind, id) of notices without a fill
+    conflicts: dict[bytes, Conflict] = field(default_factory=dict)  # by refused content: each tells once
+    fills_with_capacity: int = 0  # live fills that say for whom the other side traded
+
+
+def book_fill(book: Book, row: int, fill: Fill) -> None:
+    """Count a fill once, however often the venue repeats it, under the terms that now hold."""
+    known = book.cases.get(fill.fill_id)
+    if known is not None:
+        _note_conflict(book, known.fill, fill)
+        return
+    hanging = tuple(_downstream(book, fill.fill_id))
+    book.cases[fill.fill_id] = Case(fill, row)
+    _move(book, hanging, fill.fill_id)
+    _settle(book, fill.fill_id)
+
+
+def correct_fill(book: Book, event: FillCorrected) -> None:
+    """Let the latest correction of a fill hold; one that precedes its fill waits for it."""
+    _post(book, book.corrections, event.correction_id, event)
+
+
+def bust_fill(book: Book, event: FillBusted) -> None:
+    """Take a fill out of its position for good; a bust that precedes its fill waits for it."""
+    _post(book, book.busts, event.bust_id, event)
+
+
+def _post(book: Book, posted: dict[str, Notice], own: str, event: NoticeEvent) -> None:
+    known = posted.get(own)
+    if known is not None:
+        _note_conflict(book, known.event, event)
+        return
+    meant = own not in book.cases and (posted is book.corrections or own not in book.corrections)
+    hanging = tuple(_downstream(book, own)) if meant else ()
+    _move(book, hanging, None)
+    notice = posted[own] = Notice(event)
+    book.followers.setdefault(event.fill_id, []).append(notice)
+    root = _root_of(book, event.fill_id)
+    _assign(book, notice, root)
+    _move(book, hanging, root)
+    if root is not None:
+        _heed(book, book.cases[root], event)
+
+
+def _root_of(book: Book, name: str) -> str | None:
+    if name in book.cases:
+        return name
+    notice = _named(book, name)
+    return notice.root if notice else None
+
+
+def _named(book: Book, name: str) -> Notice | None:
+    return book.corrections.get(name) or book.busts.get(name)
+
+
+def _downstream(book: Book, name: str) -> Iterator[Notice]:
+    """Every notice that refers to `name`, at once or through others; empty in the common case."""
+    seen, names = {name}, [name]
+    while names:
+        for notice in book.followers.get(names.pop(), ()):
+            yield notice
+            own = _own_id(notice.event)
+            if own not in seen and own not in book.cases and _named(book, own) is notice:
+                seen.add(own)
+                names.append(own)
+
+
+def _move(book: Book, notices: tuple[Notice, ...], root: str | None) -> None:
+    """Let `notices` end at `root`, and judge again every fill that gained or lost one."""
+    if not notices:
+        return
+    touched = {notice.root: None for notice in notices} | {root: None}
+    for notice in notices:
+        _assign(book, notice, root)
+    for name in touched:
+        if name is not None:
+            _settle(book, name)
+
+
+def _assign(book: Book, notice: Notice, root: str | None) -> None:
+    notice.root = root
+    key = (type(notice.event).__name__, _own_id(notice.event))
+    (book.waiting.add if root is None else book.waiting.discard)(key)
+
+
+def _settle(book: Book, name: str) -> None:
+    """Judge one fill afresh from all its notices."""
+    case = book.cases[name]
+    case.latest, case.busted = None, False
+    for notice in _downstream(book, name):
+        if notice.root == name:
+            _weigh(case, notice.event)
+    _restate(book, case)
+
+
+def _heed(book: Book, case: Case, event: NoticeEvent) -> None:
+    _weigh(case, event)
+    _restate(book, case)
+
+
+def _weigh(case: Case, event: NoticeEvent) -> None:
+    if isinstance(event, FillBusted):
+        case.busted = True
+    elif case.latest is None or _order(event) > _order(case.latest):
+        case.latest = event
+
+
+def _order(event: FillCorrected) -> tuple[int, str]:
+    return event.corrected_ns, event.correction_id
+
+
+def _restate(book: Book, case: Case) -> None:
+    """Put the terms that now hold into the position in place of those that did."""
+    terms = _terms_now(case)
+    if terms == case.terms:
+        return
+    if case.terms is not None:
+        _change(book, case, case.terms, after_bust, -1)
+    if terms is not None:
+        _change(book, case, terms, after_fill, 1)
+    case.terms = terms
+
+
+def _terms_now(case: Case) -> FillTerms | None:
+    if case.busted:
+        return None
+    terms = terms_of(case.fill)
+    if case.latest is None:
+        return terms
+    return replace(terms, quantity=case.latest.quantity, price_ticks=case.latest.price_ticks)
+
+
+def _change(
+    book: Book, case: Case, terms: FillTerms, transition: Callable[[Position, FillTerms], Position], sign: int
+) -> None:
+    position = transition(book.positions.get(case.row, FLAT), terms)
+    book.fills_with_capacity += sign * (terms.capacity is not Capacity.UNKNOWN)
+    if position.fills:
+        book.positions[case.row] = position
+    else:
+        assert position == FLAT, f"row {case.row}: no live fill, yet {position}"
+        book.positions.pop(case.row, None)
+
+
+def _own_id(event: NoticeEvent) -> str:
+    return event.correction_id if isinstance(event, FillCorrected) else event.bust_id
+
+
+def _note_conflict(book: Book, held: Fill | NoticeEvent, again: Fill | NoticeEvent) -> None:
+    content = _content(again)
+    if content != _content(held):
+        book.conflicts.setdefault(content, Conflict(held=held, refused=again))
+
+
+def _content(event: Fill | NoticeEvent) -> bytes:
+    """What the venue said, without when and where it reached us; bytes, so that NaN equals itself."""
+    return _ENCODER.encode(msgspec.structs.replace(event, received_ns=0, sequence=0))

@@ -1,0 +1,99 @@
+"""The book as columns, aligned with the instrument table: an immutable snapshot for one cycle."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+
+from flatbook.book.position import INVERSE_UNITS, Position
+from flatbook.book.state import Book, Conflict
+from flatbook.model.instruments import Kind, Payoff
+from flatbook.model.table import Floats, InstrumentTable, Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookView:
+    """What we hold, per row of the table; every array is read-only.
+
+    `cash` is such that cash plus what the position is worth is its P&L before fees, in the contract's currency:
+    the premium received less paid for an option. A coin-settled future is worth -multiplier / price per contract in
+    that sum. NaN where it cannot be computed.
+    """
+
+    quantity: Ints  # int64[n]: contracts, net
+    cash: Floats  # float64[n]: currency of the contract
+    fees: Floats  # float64[n]: currency paid; NaN while the fee of a live fill is unknown
+    bought: Ints  # int64[n]: contracts
+    sold: Ints  # int64[n]
+    customer_bought: Ints  # int64[n]: contracts that customers bought from us
+    customer_sold: Ints  # int64[n]: contracts that customers sold to us
+    capacity_known: bool  # False: no live fill says who traded, and all count as customers'
+    fills: int  # live fills
+    pending: tuple[str, ...]  # ids of corrections and busts that wait for an unknown fill
+    conflicts: tuple[Conflict, ...]
+
+
+def view(book: Book, table: InstrumentTable) -> BookView:
+    """Copy the book into columns aligned with the rows of `table`.
+
+    Parameters
+    ----------
+    book : Book
+        Rows of its positions are rows of `table` or of an earlier version: rows never move.
+    table : InstrumentTable
+        n instruments.
+
+    Returns
+    -------
+    BookView
+        Arrays of n rows, zero where nothing was traded.
+    """
+    n, rows, positions = len(table.instruments), list(book.positions), list(book.positions.values())
+    assert all(row < n for row in rows), f"a position beyond the {n} rows of table version {table.version}"
+    at = np.array(rows, dtype=np.intp)
+    bought = _column(n, at, [position.bought for position in positions])
+    sold = _column(n, at, [position.sold for position in positions])
+    capacity_known = book.fills_with_capacity > 0
+    customers = [(position.customer_bought, position.customer_sold) for position in positions]
+    return BookView(
+        quantity=_column(n, at, [position.quantity for position in positions]),
+        cash=_amounts(n, at, _cash_of(table), rows, positions),
+        fees=_amounts(n, at, lambda _, position: position.fees, rows, positions),
+        bought=bought,
+        sold=sold,
+        customer_bought=_column(n, at, [each[0] for each in customers]) if capacity_known else sold,
+        customer_sold=_column(n, at, [each[1] for each in customers]) if capacity_known else bought,
+        capacity_known=capacity_known,
+        fills=sum(position.fills for position in positions),
+        pending=tuple(sorted(name for _, name in book.waiting)),
+        conflicts=tuple(book.conflicts.values()),
+    )
+
+
+def _column(n: int, at: Ints, values: list[int]) -> Ints:
+    column = np.zeros(n, dtype=np.int64)
+    column[at] = values
+    column.setflags(write=False)
+    return column
+
+
+def _amounts(
+    n: int, at: Ints, amount: Callable[[int, Position], float], rows: list[int], positions: list[Position]
+) -> Floats:
+    column = np.zeros(n)
+    column[at] = [amount(row, position) for row, position in zip(rows, positions, strict=True)]
+    column.setflags(write=False)
+    return column
+
+
+def _cash_of(table: InstrumentTable) -> Callable[[int, Position], float]:
+    def cash(row: int, position: Position) -> float:
+        item = table.instruments[row]
+        if item.kind is Kind.FUTURE and item.payoff is Payoff.INVERSE:
+            if position.prices_not_positive:
+                return nan
+            return position.inverse_units / INVERSE_UNITS * item.ticks_per_unit * item.multiplier
+        return position.cash_ticks / item.ticks_per_unit * item.multiplier
+
+    return cash

@@ -1,0 +1,22 @@
+"""Everything the desk remembers between events."""
+
+from dataclasses import dataclass, field
+
+from flatbook.book.state import Book
+from flatbook.limits.state import LimitsState
+from flatbook.market.state import MarketState
+from flatbook.model.parameters import Desk
+from flatbook.model.table import EMPTY_TABLE, InstrumentTable
+
+
+@dataclass(slots=True)
+class State:
+    """One per desk; only `step` changes it."""
+
+    table: InstrumentTable = EMPTY_TABLE
+    market: MarketState = field(default_factory=MarketState)
+    book: Book = field(default_factory=Book)
+    limits: LimitsState = field(default_factory=LimitsState)
+    desk: Desk | None = None
+    sequence: int = 0  # of the last event
+    now_ns: int = 0

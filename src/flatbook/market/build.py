@@ -1,0 +1,362 @@
+"""From the last quotes to a view: sort the quotes, find each expiry's rate and forward, invert, fit the smiles."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from flatbook.kernels.implied_vol import implied_vol_european
+from flatbook.market import forwards, rates, smiles
+from flatbook.market.clock import tau
+from flatbook.market.quotes import VOL_MAX, VOL_MIN, Codes, QuoteStatus, outside_bounds, sort_quotes
+from flatbook.market.state import MarketState
+from flatbook.market.view import ForwardSource, MarketView, RateSource, Smile
+from flatbook.model.parameters import Desk
+from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
+
+AGE_MAX_S = 900.0  # snapshots and minute bars; a live feed sets its own
+_FORWARD_MOVE_MAX = 0.5  # a parity forward further than this from spot is a bad chain
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The view while it is being made: the columns that the steps below fill in turn."""
+
+    state: MarketState
+    table: InstrumentTable
+    desk: Desk
+    now_ns: int
+    spot: Floats
+    years: Floats
+    status: Codes
+    noise: Floats
+    rows_of_slice: list[Ints]
+    slice_years: Floats
+    slice_future: Floats
+    slice_american: Bools
+    slice_inverse: Bools
+    slice_rate: Floats
+    slice_rate_source: Codes
+    slice_forward: Floats
+    slice_source: Codes
+    slice_residual: Floats
+    slice_yield: Floats
+    dividends: list[tuple[Floats, Floats]]
+    smiles: list[Smile | None]
+    reasons: list[str]
+
+
+def view(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) -> MarketView:
+    """The market at `now_ns`.
+
+    Parameters
+    ----------
+    state : MarketState
+        The last of everything that was seen.
+    table : InstrumentTable
+        Rows of `state`.
+    now_ns : int
+        Time of valuation, UTC nanoseconds.
+    desk : Desk
+        For the rates it gives where nothing implies one.
+    """
+    draft = _begin(state, table, now_ns, desk)
+    pairs = [_paired(draft, s) for s in range(len(table.slices))]
+    _find_rates(draft, pairs)
+    for s, quotes in enumerate(pairs):
+        _find_forward(draft, s, quotes)
+    return _finish(draft)
+
+
+def _begin(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) -> _Draft:
+    n = len(table.slices)
+    keys = table.slices
+    years = np.where(table.is_option, tau(now_ns, table.expiry_ns), np.inf)
+    age_s = np.where(state.quoted_ns > 0, (now_ns - state.quoted_ns) / 1e9, np.inf)
+    rows = [np.flatnonzero(table.slice_of == s) for s in range(n)]
+    return _Draft(
+        state=state,
+        table=table,
+        desk=desk,
+        now_ns=now_ns,
+        spot=np.array([state.spot.get(name, np.nan) for name in table.underlyings]),
+        years=years,
+        status=sort_quotes(state.bid, state.ask, age_s, years, AGE_MAX_S),
+        noise=np.array([item.tick_table[0].step_ticks / item.ticks_per_unit for item in table.instruments]),
+        rows_of_slice=rows,
+        slice_years=tau(now_ns, np.array([key.expiry_ns for key in keys], dtype=np.int64)),
+        slice_future=np.array([state.future.get(key, np.nan) for key in keys]),
+        slice_american=np.array([bool(table.american[r].any()) for r in rows], dtype=np.bool_),
+        slice_inverse=np.array([bool(table.inverse[r].any()) for r in rows], dtype=np.bool_),
+        slice_rate=np.full(n, np.nan),
+        slice_rate_source=np.full(n, RateSource.ASSUMED_ZERO, dtype=np.int8),
+        slice_forward=np.full(n, np.nan),
+        slice_source=np.zeros(n, dtype=np.int8),
+        slice_residual=np.full(n, np.nan),
+        slice_yield=np.full(n, np.nan),
+        dividends=[_dividends(state, name, now_ns) for name in table.underlyings],
+        smiles=[None] * n,
+        reasons=[""] * n,
+    )
+
+
+def _dividends(state: MarketState, underlying: str, now_ns: int) -> tuple[Floats, Floats]:
+    seen = state.dividends.get(underlying)
+    if seen is None:
+        return np.empty(0), np.empty(0)
+    to_come = [
+        (ex_ns, amount) for ex_ns, amount in zip(seen.ex_ns, seen.amount, strict=True) if ex_ns > now_ns
+    ]
+    ex_ns = np.array([ex for ex, _ in to_come], dtype=np.int64)
+    return tau(now_ns, ex_ns), np.array([amount for _, amount in to_come], dtype=np.float64)
+
+
+def _paired(draft: _Draft, s: int) -> forwards.Quotes:
+    """Calls and puts of one expiry that are both usable at one strike, ascending."""
+    table, state = draft.table, draft.state
+    rows = draft.rows_of_slice[s]
+    rows = rows[draft.status[rows] == QuoteStatus.USABLE]
+    calls, puts = rows[table.sign[rows] > 0], rows[table.sign[rows] < 0]
+    strike, c, p = np.intersect1d(
+        table.strike[calls], table.strike[puts], assume_unique=True, return_indices=True
+    )
+    mid, half = 0.5 * (state.bid + state.ask), 0.5 * (state.ask - state.bid)
+    calls, puts = calls[c], puts[p]
+    return forwards.Quotes(
+        strike=strike, call=mid[calls], put=mid[puts], call_half=half[calls], put_half=half[puts]
+    )
+
+
+def _find_rates(draft: _Draft, pairs: list[forwards.Quotes]) -> None:
+    """Fill the rate of every expiry, underlying by underlying."""
+    table = draft.table
+    for u, name in enumerate(table.underlyings):
+        mine = np.flatnonzero(table.underlying_of_slice == u)
+        years = draft.slice_years[mine]
+        linear = [s for s in mine if not draft.slice_inverse[s]]
+        if not linear:  # coin-settled prices carry no discount
+            draft.slice_rate[mine], draft.slice_rate_source[mine] = 0.0, RateSource.CURVE
+            continue
+        currency = table.instruments[draft.rows_of_slice[linear[0]][0]].currency
+        curve, own = draft.state.rates.get(currency), draft.desk.terms_of(name).rate
+        european = [s for s in linear if not draft.slice_american[s]]
+        implied = None
+        if curve is None and len(european) == mine.size:
+            implied = rates.parity_rates(
+                [forwards.pairs_of(pairs[s], _noise(draft, int(s))) for s in mine], years
+            )
+        source = rates.pick_source(curve, implied, own)
+        draft.slice_rate_source[mine] = source
+        if curve is not None:
+            draft.slice_rate[mine] = rates.curve_rates(curve, draft.now_ns, years)
+        elif implied is not None:
+            draft.slice_rate[mine] = implied
+        else:
+            draft.slice_rate[mine] = 0.0 if own is None else own
+
+
+def _noise(draft: _Draft, s: int) -> float:
+    return float(draft.noise[draft.rows_of_slice[s][0]])
+
+
+def _carry(draft: _Draft, s: int) -> forwards.Carry:
+    u = int(draft.table.underlying_of_slice[s])
+    is_future = bool(np.isfinite(draft.slice_future[s]))
+    return forwards.Carry(
+        spot=float(draft.slice_future[s] if is_future else draft.spot[u]),
+        spot_is_forward=is_future or bool(draft.slice_inverse[s]),
+        years=float(draft.slice_years[s]),
+        rate=float(draft.slice_rate[s]),
+        dividend_years=draft.dividends[u][0],
+        dividend_amount=draft.dividends[u][1],
+    )
+
+
+def _find_forward(draft: _Draft, s: int, quotes: forwards.Quotes) -> None:
+    """Fill the forward of one expiry: parity, else its future, else carry from spot; else a reason."""
+    if not draft.slice_years[s] > 0.0:
+        draft.reasons[s] = "expired at or before the time of valuation"
+        return
+    carry = _carry(draft, s)
+    found = _parity(draft, s, quotes, carry)
+    anchor = draft.slice_future[s] if np.isfinite(draft.slice_future[s]) else carry.spot
+    if found is not None and (np.isnan(anchor) or abs(found.forward / anchor - 1.0) <= _FORWARD_MOVE_MAX):
+        forward, source = found.forward, ForwardSource.PARITY
+        draft.slice_residual[s] = found.residual
+    elif np.isfinite(draft.slice_future[s]):
+        forward, source = float(draft.slice_future[s]), ForwardSource.FUTURE
+    elif np.isfinite(carry.spot):
+        paid = carry.dividend_years < carry.years
+        present = float(
+            (carry.dividend_amount[paid] * np.exp(-carry.rate * carry.dividend_years[paid])).sum()
+        )
+        forward, source = (
+            (carry.spot - present) * float(np.exp(carry.rate * carry.years)),
+            ForwardSource.CARRY,
+        )
+    else:
+        draft.reasons[s] = (
+            "no forward: no call and put quoted at two strikes, no future, no price of the underlying"
+        )
+        return
+    draft.slice_forward[s], draft.slice_source[s] = forward, source
+    draft.slice_yield[s] = carry.yield_of(forward)
+
+
+def _parity(
+    draft: _Draft, s: int, quotes: forwards.Quotes, carry: forwards.Carry
+) -> forwards.ParityForward | None:
+    noise = _noise(draft, s)
+    if draft.slice_inverse[s]:
+        return forwards.inverse_forward(forwards.pairs_of(forwards.near_the_money(quotes), noise))
+    if draft.slice_american[s]:
+        if not np.isfinite(carry.spot):
+            return None
+        return forwards.american_forward(quotes, carry, noise)
+    near = forwards.pairs_of(forwards.near_the_money(quotes), noise)
+    return forwards.parity_forward(near, float(np.exp(-carry.rate * carry.years)))
+
+
+def _finish(draft: _Draft) -> MarketView:
+    table, state = draft.table, draft.state
+    of = table.slice_of
+    forward = np.where(table.is_option, draft.slice_forward[of], np.nan) if of.size else np.empty(0)
+    discount = np.exp(-draft.slice_rate * draft.slice_years)
+    row_discount = np.where(table.is_option, discount[of], 1.0) if of.size else np.empty(0)
+    unit = np.where(table.inverse & table.is_option, forward, 1.0)
+    fixed = table.inverse | np.where(table.is_option, np.isfinite(draft.slice_future)[of], False)
+    vols = _vols(draft, forward, row_discount, unit)
+    vol = np.full(of.size, np.nan)
+    atm = np.full(len(table.slices), np.nan)
+    for s, rows in enumerate(draft.rows_of_slice):
+        _fit(draft, s, rows, forward, vols)
+        smile = draft.smiles[s]
+        if smile is not None:
+            years = float(draft.slice_years[s])
+            vol[rows] = smiles.smile_vol(smile, np.log(table.strike[rows] / forward[rows]), years)
+            atm[s] = smiles.smile_vol(smile, np.zeros(1), years)[0]
+    return MarketView(
+        now_ns=draft.now_ns,
+        table=table,
+        spot=draft.spot,
+        slice_years=draft.slice_years,
+        slice_forward=draft.slice_forward,
+        slice_forward_source=draft.slice_source,
+        slice_future=draft.slice_future,
+        slice_parity_residual=draft.slice_residual,
+        slice_discount=discount,
+        slice_rate=draft.slice_rate,
+        slice_rate_source=draft.slice_rate_source,
+        slice_yield=draft.slice_yield,
+        slice_atm_vol=atm,
+        slice_reason=tuple(draft.reasons),
+        smiles=tuple(draft.smiles),
+        dividend_years=tuple(times for times, _ in draft.dividends),
+        dividend_amount=tuple(amounts for _, amounts in draft.dividends),
+        bid=state.bid.copy(),
+        ask=state.ask.copy(),
+        bid_size=state.bid_size.copy(),
+        ask_size=state.ask_size.copy(),
+        age_s=np.where(state.quoted_ns > 0, (draft.now_ns - state.quoted_ns) / 1e9, np.nan),
+        status=draft.status,
+        years=draft.years,
+        forward=forward,
+        discount=row_discount,
+        unit=unit,
+        forward_fixed=fixed,
+        vol_bid=vols[0],
+        vol_mid=vols[1],
+        vol_ask=vols[2],
+        vol=vol,
+    )
+
+
+def _vols(draft: _Draft, forward: Floats, discount: Floats, unit: Floats) -> tuple[Floats, Floats, Floats]:
+    """Implied volatilities of bid, mid and ask of every option; quotes that give none are marked with the reason."""
+    table, state = draft.table, draft.state
+    sign, strike = table.sign, table.strike
+    bid, ask, noise = state.bid * unit, state.ask * unit, draft.noise * unit
+    mid = 0.5 * (bid + ask)
+    premium = np.zeros(mid.size)
+    floor = np.zeros(mid.size)
+    alive = table.is_option & np.isfinite(forward) & (draft.years > 0.0)
+    usable = alive & (draft.status == QuoteStatus.USABLE)
+    if table.american.any():
+        floor = np.where(
+            table.american, np.maximum(sign * (_exercise_spot(draft, forward) - strike), 0.0), 0.0
+        )
+        premium = _premiums(draft, mid, usable)
+    bad = usable & outside_bounds(bid, ask, forward, strike, discount, sign, floor)
+    draft.status[bad] = QuoteStatus.OUT_OF_BOUNDS
+    columns = []
+    for price in (bid, mid, ask):
+        wanted = alive & np.isfinite(price)
+        vol = np.full(price.size, np.nan)
+        vol[wanted], _ = implied_vol_european(
+            (price - premium)[wanted],
+            forward[wanted],
+            strike[wanted],
+            draft.years[wanted],
+            discount[wanted],
+            sign[wanted],
+            noise[wanted],
+        )
+        columns.append(vol)
+    vol_mid = columns[1]
+    still = usable & ~bad
+    draft.status[still & np.isnan(vol_mid)] = QuoteStatus.NO_VOL
+    draft.status[still & ((vol_mid < VOL_MIN) | (vol_mid > VOL_MAX))] = QuoteStatus.ABSURD_VOL
+    return columns[0], vol_mid, columns[2]
+
+
+def _exercise_spot(draft: _Draft, forward: Floats) -> Floats:
+    """What an American option delivers on exercise: the future where one is the underlying, spot otherwise."""
+    of = draft.table.slice_of
+    return np.where(np.isfinite(draft.slice_future)[of], forward, draft.spot[draft.table.underlying_of])
+
+
+def _premiums(draft: _Draft, mid: Floats, usable: Bools) -> Floats:
+    """Early-exercise premium of every usable American quote, at its own volatility."""
+    out = np.zeros(mid.size)
+    for s in np.flatnonzero(draft.slice_american & np.isfinite(draft.slice_forward)):
+        rows = draft.rows_of_slice[s]
+        rows = rows[usable[rows]]
+        table = draft.table
+        out[rows] = forwards.exercise_premium(
+            mid[rows],
+            table.strike[rows],
+            table.sign[rows],
+            _carry(draft, int(s)),
+            float(draft.slice_forward[s]),
+            _noise(draft, int(s)),
+        )
+    return out
+
+
+def _fit(draft: _Draft, s: int, rows: Ints, forward: Floats, vols: tuple[Floats, Floats, Floats]) -> None:
+    """Fit one expiry's smile to its out-of-the-money side; say why where that cannot be done."""
+    if draft.reasons[s]:
+        return
+    table = draft.table
+    k = np.log(table.strike[rows] / forward[rows])
+    usable = (draft.status[rows] == QuoteStatus.USABLE) & np.isfinite(vols[1][rows])
+    out_of_the_money = table.sign[rows] * k >= 0.0
+    chosen = _one_per_strike(rows, table.strike, usable, out_of_the_money)
+    points = smiles.SmilePoints(
+        log_moneyness=np.log(table.strike[chosen] / forward[chosen]),
+        vol_bid=vols[0][chosen],
+        vol_mid=vols[1][chosen],
+        vol_ask=vols[2][chosen],
+        years=float(draft.slice_years[s]),
+    )
+    draft.smiles[s] = smiles.fit_smile(points)
+    if draft.smiles[s] is None:
+        draft.reasons[s] = "no usable quote in this expiry to tell a volatility from"
+
+
+def _one_per_strike(rows: Ints, strike: Floats, usable: Bools, preferred: Bools) -> Ints:
+    """For each strike the usable row, out of the money where there is a choice; ascending by strike."""
+    rows, preferred = rows[usable], preferred[usable]
+    order = np.lexsort((~preferred, strike[rows]))
+    rows = rows[order]
+    _, first = np.unique(strike[rows], return_index=True)
+    return rows[first]

@@ -1,0 +1,56 @@
+"""From model prices to whole ticks: bids down, offers up, each on the step of its price band."""
+
+import numpy as np
+
+from flatbook.model.instruments import TickBand
+from flatbook.model.table import Floats, InstrumentTable, Ints
+
+NO_PRICE = -1
+_ROUNDING = 1e-9  # of a tick: a price that is a tick but for the last bits stays on it
+
+
+def bid_ticks(price: Floats, table: InstrumentTable) -> Ints:
+    """The highest quotable price at or below each price, in ticks; NO_PRICE where there is none above zero.
+
+    Parameters
+    ----------
+    price : float64[n]
+        Quote currency; NaN gives NO_PRICE.
+    table : InstrumentTable
+        Rows as in `price`.
+    """
+    return _round(price, table, up=False)
+
+
+def ask_ticks(price: Floats, table: InstrumentTable) -> Ints:
+    """The lowest quotable price at or above each price, at least one step; NO_PRICE where the price is NaN."""
+    return _round(price, table, up=True)
+
+
+def step_ticks(ticks: Ints, table: InstrumentTable) -> Ints:
+    """Size of the quoting step at each price in ticks."""
+    out = np.empty(ticks.size, dtype=np.int64)
+    for bands, rows in _rows_by_bands(table):
+        from_ticks = np.array([band.from_ticks for band in bands])
+        steps = np.array([band.step_ticks for band in bands])
+        out[rows] = steps[np.maximum(np.searchsorted(from_ticks, ticks[rows], side="right") - 1, 0)]
+    return out
+
+
+def _round(price: Floats, table: InstrumentTable, *, up: bool) -> Ints:
+    known = np.isfinite(price)
+    exact = np.where(known, price, 0.0) * table.ticks_per_unit
+    inward = np.ceil(exact - _ROUNDING) if up else np.floor(exact + _ROUNDING)
+    whole = inward.astype(np.int64)
+    step = step_ticks(whole, table)
+    ticks = -(-whole // step) * step if up else whole // step * step
+    if up:
+        ticks = np.maximum(ticks, step)
+    return np.where(known & (ticks > 0), ticks, NO_PRICE)
+
+
+def _rows_by_bands(table: InstrumentTable) -> list[tuple[tuple[TickBand, ...], Ints]]:
+    groups: dict[tuple[TickBand, ...], list[int]] = {}
+    for row, item in enumerate(table.instruments):
+        groups.setdefault(item.tick_table, []).append(row)
+    return [(bands, np.array(rows, dtype=np.int64)) for bands, rows in groups.items()]
