@@ -1,0 +1,153 @@
+"""The commands. Heavy imports wait until a command needs them, so that `--help` answers at once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flatbook import __version__
+from flatbook.model.errors import FaultsError, FlatbookError
+
+app = typer.Typer(
+    name="flatbook",
+    help="Real-time exposure management for options market makers: exposure, limits, hedges, quotes, and what remains.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+_BAD_INPUT = 2
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"flatbook {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Measure a book's exposure, hold it against limits, and bring it down."""
+
+
+@app.command()
+def plan(
+    book: Annotated[
+        Path, typer.Option(help="Fills, CSV or Parquet: time, fill_id, symbol, side, quantity, price, …")
+    ],
+    market: Annotated[
+        Path, typer.Option(help="The chain: a file or a folder in one of the formats of `flatbook formats`.")
+    ],
+    config: Annotated[
+        Path, typer.Option(help="The desk: limits, hedge instruments, quoting rules (desk.toml).")
+    ],
+    at: Annotated[
+        str | None, typer.Option(help="Time of valuation, ISO 8601 with zone: 2015-12-24T11:00-05:00.")
+    ] = None,
+    market_format: Annotated[
+        str | None, typer.Option("--format", help="Name the market format instead of detecting it.")
+    ] = None,
+    underlying: Annotated[
+        str | None, typer.Option(help="Read this underlying only, where a file holds several.")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write the report as JSON (schema: docs/report-schema.md).")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the report as one self-contained HTML page.")
+    ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="Write the journal: every fact and decision, for `flatbook replay`.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Plan the desk: inventory, exposure, slides, limits, hedges, quotes, and what remains.
+
+    Example: [bold]flatbook plan --book fills.csv --market chain.csv --config desk.toml --html report.html[/bold]
+    """
+    from flatbook.cli.plan import Wanted, make_plan
+
+    make_plan(
+        Wanted(
+            book=book,
+            market=market,
+            config=config,
+            at=at,
+            market_format=market_format,
+            underlying=underlying,
+            json=json,
+            html=html,
+            journal=journal,
+            quiet=quiet,
+        )
+    )
+
+
+@app.command()
+def replay(
+    journal: Annotated[Path, typer.Argument(help="A journal that `flatbook plan --journal` wrote.")],
+) -> None:
+    """Prove a journal's chain, decide everything again, and compare with what was decided, byte for byte."""
+    from flatbook.cli.replay import replay_journal
+
+    replay_journal(journal)
+
+
+@app.command("check-config")
+def check_config(config: Annotated[Path, typer.Argument(help="A desk file (desk.toml).")]) -> None:
+    """Check a desk file and tell every fault in it."""
+    from flatbook.adapters.desk_file import read_desk
+
+    desk = read_desk(config)
+    typer.echo(
+        f"{config}: good: {len(desk.desk.underlyings)} underlyings, {len(desk.desk.hedges)} hedge instruments, "
+        f"{len(desk.limits)} limits"
+    )
+
+
+@app.command()
+def formats() -> None:
+    """List the market formats that can be read."""
+    from flatbook.adapters.files.market import READERS
+
+    for reader in READERS.values():
+        typer.echo(f"{reader.name:12} {reader.text}")
+
+
+@app.command()
+def example(
+    folder: Annotated[Path, typer.Argument(help="A new folder for the example.")],
+    seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 7,
+) -> None:
+    """Make a synthetic chain and a day of one-sided customer flow to try flatbook on."""
+    from flatbook.cli.example import write_example
+
+    write_example(folder, seed)
+    typer.echo(f"SYNTHETIC example (seed {seed}) in {folder}; now:")
+    typer.echo(
+        f"  flatbook plan --book {folder}/fills.csv --market {folder} --config {folder}/desk.toml --html report.html"
+    )
+
+
+def main() -> None:
+    """Run a command; faults of the inputs end with exit code 2 and a line each."""
+    try:
+        app()
+    except FaultsError as error:
+        count = len(error.faults)
+        typer.echo(
+            f"flatbook: {count} fault{'s' if count > 1 else ''} in the inputs; nothing was written", err=True
+        )
+        for fault in error.faults:
+            typer.echo(
+                f"  {fault.where}\n    found     {fault.found}\n    expected  {fault.expected}\n    to do     {fault.action}",
+                err=True,
+            )
+        raise SystemExit(_BAD_INPUT) from None
+    except FlatbookError as error:
+        typer.echo(f"flatbook: {error}", err=True)
+        raise SystemExit(_BAD_INPUT) from None

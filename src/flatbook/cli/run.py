@@ -1,0 +1,133 @@
+"""The batch desk: inputs to events, events through the journal into the engine, one cycle out."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from flatbook.adapters.desk_file import DeskFile, check_desk_against, read_desk
+from flatbook.adapters.files.fills import FillsFile, read_fills
+from flatbook.adapters.files.market import MarketFile, read_market
+from flatbook.engine.cycle import Cycle
+from flatbook.engine.decision import decision_of, encode_decision
+from flatbook.engine.state import State
+from flatbook.engine.step import step
+from flatbook.journal.store import Journal
+from flatbook.model.errors import Fault, FaultsError, fail_on
+from flatbook.model.events import CycleDue, DeskSet, Fact, Fill, InstrumentsListed, LimitsSet
+from flatbook.model.table import EMPTY_TABLE, InstrumentTable
+
+Progress = Callable[[str], None]
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Everything that was read, and found good."""
+
+    market: MarketFile
+    fills: FillsFile
+    desk: DeskFile
+
+    def facts(self) -> Iterable[Fact]:
+        """The events of the day in the order in which a desk would have met them, a cycle last."""
+        at_ns, who = self.market.at_ns, "desk file"
+        listings = [event for event in self.market.events if isinstance(event, InstrumentsListed)]
+        yield from listings
+        yield DeskSet(received_ns=at_ns, desk=self.desk.desk, by=who)
+        yield LimitsSet(received_ns=at_ns, limits=self.desk.limits, by=who)
+        yield from (event for event in self.market.events if not isinstance(event, InstrumentsListed))
+        yield from self.fills.events
+        yield CycleDue(received_ns=at_ns, reason="plan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The cycle, and the head of the journal that tells how it came about."""
+
+    cycle: Cycle
+    journal_head: bytes
+
+
+def read_inputs(
+    *,
+    book: Path,
+    market: Path,
+    config: Path,
+    market_format: str | None,
+    at_ns: int | None,
+    underlying: str | None,
+    progress: Progress,
+) -> Inputs:
+    """Read the three inputs; the faults of all are told at once.
+
+    Raises
+    ------
+    FaultsError
+        Holding every fault found.
+    """
+    faults: list[Fault] = []
+    progress("reading the desk file")
+    desk = _gather(faults, lambda: read_desk(config))
+    progress("reading the market")
+    chain = _gather(
+        faults,
+        lambda: read_market(
+            market, format=market_format, at_ns=at_ns, underlying=underlying, progress=progress
+        ),
+    )
+    fail_on(faults)
+    assert desk is not None
+    assert chain is not None
+    table = _table(chain, desk)
+    faults += check_desk_against(desk, _names(chain), table.classes)
+    progress("reading the fills")
+    fills = _gather(faults, lambda: read_fills(book, table=table, at_ns=chain.at_ns))
+    fail_on(faults)
+    assert fills is not None
+    return Inputs(market=chain, fills=fills, desk=desk)
+
+
+def run(inputs: Inputs, journal: Journal, progress: Progress) -> Outcome:
+    """Journal each fact, then take it; the last one is a cycle, whose decision is journaled too."""
+    progress("folding the facts")
+    state, cycle = State(), None
+    with journal.batch():
+        for fact in inputs.facts():
+            if isinstance(fact, CycleDue):
+                progress("valuing the chain and the book")
+            cycle = step(state, journal.append(fact))
+        assert cycle is not None, "a plan ends with a cycle"
+        progress("writing the journal")
+        journal.append_decision(encode_decision(decision_of(cycle)), cycle.sequence)
+    return Outcome(cycle=cycle, journal_head=journal.head)
+
+
+def fill_count(inputs: Inputs) -> int:
+    """Fills read, repeats among them."""
+    return sum(isinstance(event, Fill) for event in inputs.fills.events)
+
+
+def _gather(faults: list[Fault], read: Callable[[], _T]) -> _T | None:
+    try:
+        return read()
+    except FaultsError as error:
+        faults.extend(error.faults)
+        return None
+
+
+def _names(chain: MarketFile) -> tuple[str, ...]:
+    listed = (event.instruments for event in chain.events if isinstance(event, InstrumentsListed))
+    return tuple(dict.fromkeys(item.underlying for items in listed for item in items))
+
+
+def _table(chain: MarketFile, desk: DeskFile) -> InstrumentTable:
+    """What can be in the book: the chain and the hedge instruments."""
+    table = EMPTY_TABLE
+    for event in chain.events:
+        if isinstance(event, InstrumentsListed):
+            table = table.listed(event.instruments)
+    hedges = tuple(
+        terms.instrument for terms in desk.desk.hedges if terms.instrument.symbol not in table.rows
+    )
+    return table.listed(hedges)

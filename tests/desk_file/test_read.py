@@ -1,0 +1,426 @@
+"""A desk file is read whole, or everything wrong with it is told at once."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flatbook.adapters.desk_file.keys import SECTIONS
+from flatbook.adapters.desk_file.read import (
+    LARGEST_BYTES,
+    check_desk_against,
+    desk_text_hash,
+    parse_desk,
+    read_desk,
+)
+from flatbook.model.errors import FaultsError, FlatbookError
+from flatbook.model.instruments import Instrument, Kind, Payoff, TickBand
+from flatbook.model.parameters import (
+    HaircutRange,
+    HedgeTerms,
+    Limit,
+    LimitMeasure,
+    QuotingRules,
+    RiskAppetite,
+    UnderlyingTerms,
+)
+
+VALID = """\
+[desk]
+name = "index desk"
+risk_aversion_per_usd = 2e-7
+index = "SPX"
+
+[[underlying]]
+symbol = "SPX"
+haircut = "broad_index"
+rate = 0.024
+
+[[hedge]]
+symbol = "ESM19"
+kind = "future"
+underlying = "SPX"
+multiplier = 50
+tick = 0.25
+spread = 0.25
+expiry = 2019-06-21T09:30:00-04:00
+
+[[hedge]]
+symbol = "BTC-PERPETUAL"
+kind = "inverse_future"
+underlying = "BTC"
+multiplier = 10
+lot = 2
+tick = 0.5
+spread = 0.5
+fee_per_contract = 0.1
+beta = 0.9
+price_ratio = 1.1
+correlation = 0.99
+currency = "BTC"
+
+[[limit]]
+measure = "vega_usd_per_point"
+underlying = "SPX"
+bucket = "1m"
+hard = 120_000
+
+[[limit]]
+measure = "class_contracts"
+option_class = "SPXW"
+hard = 4000
+owner = "cro"
+
+[quoting]
+half_spread_vol_points = 0.4
+size = 20
+"""
+REFERENCE = Path(__file__).parents[2] / "docs" / "config-reference.md"
+
+
+def parsed(text):
+    return parse_desk(text.encode(), "desk.toml")
+
+
+def faults_of(text):
+    with pytest.raises(FaultsError) as raised:
+        parsed(text)
+    return raised.value.faults
+
+
+def only_fault(old, new):
+    assert VALID.count(old) == 1, old
+    (fault,) = faults_of(VALID.replace(old, new))
+    return fault
+
+
+def line_of(old):
+    return VALID[: VALID.index(old)].count("\n") + 1
+
+
+def test_a_valid_file_becomes_the_desk(tmp_path):
+    path = tmp_path / "desk.toml"
+    path.write_text(VALID)
+
+    read = read_desk(path)
+
+    future = Instrument(
+        symbol="ESM19", underlying="SPX", kind=Kind.FUTURE, multiplier=50.0, currency="USD", ticks_per_unit=100,
+        tick_table=(TickBand(0, 25),), expiry_ns=int(datetime(2019, 6, 21, 13, 30, tzinfo=UTC).timestamp()) * 10**9,
+    )  # fmt: skip
+    coin = Instrument(
+        symbol="BTC-PERPETUAL", underlying="BTC", kind=Kind.FUTURE, multiplier=10.0, currency="BTC", ticks_per_unit=10,
+        tick_table=(TickBand(0, 5),), payoff=Payoff.INVERSE, beta=0.9, price_ratio=1.1,
+    )  # fmt: skip
+    assert read.desk.underlyings == (
+        UnderlyingTerms(symbol="SPX", haircut=HaircutRange.BROAD_INDEX, rate=0.024),
+    )
+    assert read.desk.hedges == (
+        HedgeTerms(instrument=future, spread=0.25),
+        HedgeTerms(instrument=coin, lot=2, spread=0.5, fee_per_contract=0.1, correlation=0.99),
+    )
+    assert read.desk.appetite == RiskAppetite(aversion_per_usd=2e-7, index="SPX")
+    assert read.desk.quoting == QuotingRules(half_spread_vol_points=0.4, size=20)
+    assert read.desk.name == "index desk"
+    assert read.limits == (
+        Limit(measure=LimitMeasure.VEGA_USD_PER_POINT, underlying="SPX", bucket="1m", limit_hard=120_000.0),
+        Limit(measure=LimitMeasure.CLASS_CONTRACTS, option_class="SPXW", limit_hard=4000.0, owner="cro"),
+    )
+    assert read.text_hash == desk_text_hash(VALID.encode())
+
+
+def test_the_least_file_has_the_defaults_of_the_model():
+    read = parsed("[desk]\nrisk_aversion_per_usd = 1e-6\n")
+
+    assert (read.desk.underlyings, read.desk.hedges, read.limits) == ((), (), ())
+    assert (read.desk.quoting, read.desk.appetite) == (QuotingRules(), RiskAppetite(aversion_per_usd=1e-6))
+
+
+def test_an_expiry_in_quotes_is_the_same_instant():
+    quoted = VALID.replace("2019-06-21T09:30:00-04:00", '"2019-06-21T13:30:00Z"')
+
+    assert parsed(quoted).desk == parsed(VALID).desk
+
+
+def test_windows_line_ends_and_a_mark_before_the_text_change_nothing():
+    raw = b"\xef\xbb\xbf" + VALID.replace("\n", "\r\n").encode()
+
+    assert parse_desk(raw, "desk.toml").desk == parsed(VALID).desk
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "found", "action"),
+    [
+        ("rate = 0.024", "rate = 5", "rate", "5", "it is a decimal, not percent: write 0.05 if you mean 5 %"),
+        ("rate = 0.024", "rate = 2.4", "rate", "2.4", "it is a decimal, not percent: write 0.024 if you mean 2.4 %"),
+        ("rate = 0.024", "rate = nan", "rate", "NaN", "write a finite number"),
+        ("rate = 0.024", 'rate = "0.024"', "rate", "'0.024'", "remove the quotes"),
+        ("rate = 0.024", "rate = true", "rate", "true", "write a number"),
+        ("rate = 0.024", "rate = [1]", "rate", "a list of 1", "write a number"),
+        ("rate = 0.024", "rates = 0.024", "rates", "unknown key 'rates'", "did you mean rate?"),
+        ("rate = 0.024", "lot = 1", "lot", "unknown key 'lot'", "it belongs under [[hedge]]"),
+        ("rate = 0.024", "zzz = 0.024", "zzz", "unknown key 'zzz'", "remove it"),
+        ("correlation = 0.99", "correlation = 99", "correlation", "99", "it is a decimal, not percent: write 0.99 if you mean 99 %"),
+        ("correlation = 0.99", "correlation = 0", "correlation", "0", "correct it"),
+        ("hard = 120_000", "hard = 0", "hard", "0", "correct it"),
+        ("hard = 120_000", "hard = -120", "hard", "-120", "correct it"),
+        ("hard = 120_000", "hard = inf", "hard", "Infinity", "write a finite number"),
+        ("hard = 120_000", "hard = nan", "hard", "NaN", "write a finite number"),
+        ("hard = 120_000", "hard = 1e400", "hard", "1E+400", "write a finite number"),
+        ("hard = 120_000", "hard = 1" + "0" * 400, "hard", "a number of very many digits", "write a finite number"),
+        ("hard = 120_000", "", "hard", "nothing", "add it: where the desk must stop"),
+        ("hard = 120_000", "limit_hard = 1\nhard = 2", "limit_hard", "unknown key 'limit_hard'", "did you mean hard?"),
+        ("hard = 4000", "hard = 4000.5", "hard", "4000.5", "round it"),
+        ('"vega_usd_per_point"', '"vega_usd"', "measure", "'vega_usd'", "did you mean vega_usd_per_point?"),
+        ('"vega_usd_per_point"', '"delta_usd"', "bucket", "bucket in a limit of delta_usd", "remove it"),
+        ('bucket = "1m"', 'bucket = "1mo"', "bucket", "'1mo'", "did you mean 1m?"),
+        ('option_class = "SPXW"', "", "option_class", "nothing", 'add it, as option_class = "SPXW"'),
+        ('symbol = "ESM19"', 'symbol = ""', "symbol", "''", "it must not be empty: the contract as its venue calls it"),
+        ('symbol = "ESM19"', "symbol = 5", "symbol", "5", "put it in quotes"),
+        ('name = "index desk"', 'name = " x "', "name", "' x '", "remove spaces around it and control characters, and keep it within 200 characters"),
+        ('kind = "future"', 'kind = "futures"', "kind", "'futures'", "did you mean future?"),
+        ('kind = "future"', 'kind = "share"', "expiry", "an expiry", "remove it"),
+        ('currency = "BTC"', "", "currency", "'USD'", 'add currency = "BTC", or write kind = "future"'),
+        ("tick = 0.25", "tick = 0.3333333333", "tick", "tick 0.3333333333", "write the venue's step"),
+        ("lot = 2", "lot = 2.5", "lot", "2.5", "write it without a fraction"),
+        ("lot = 2", "lot = 0", "lot", "0", "correct it"),
+        ("2019-06-21T09:30:00-04:00", "2019-06-21", "expiry", "date 2019-06-21", "an expiry is an instant: add the time of day and the zone"),
+        ("2019-06-21T09:30:00-04:00", "2019-06-21T09:30:00", "expiry", "datetime 2019-06-21 09:30:00", "add the zone: Z for UTC, or an offset as -05:00"),
+        ("2019-06-21T09:30:00-04:00", "0001-01-01T00:00:00+14:00", "expiry", "datetime 0001-01-01 00:00:00+14:00", "choose a year from 1970 to 2261"),
+        ("2019-06-21T09:30:00-04:00", '"June"', "expiry", "'June'", "write it like the example"),
+        ("2019-06-21T09:30:00-04:00", "190621", "expiry", "190621", "write it like the example, without quotes"),
+        ("size = 20", "size = 20\nsize_min = 21", "size", "size 20 below size_min 21", "raise size"),
+        ("size = 20", "half_spread_min = 3", "half_spread_min", "twice 3, wider than width_max 5", "lower half_spread_min or raise width_max"),
+        ("risk_aversion_per_usd = 2e-7", "risk_aversion_per_usd = 1", "risk_aversion_per_usd", "1", "correct it"),
+        ("risk_aversion_per_usd = 2e-7", "", "risk_aversion_per_usd", "nothing", "add it: absolute risk aversion: what a variance of 1 USD squared costs, times two"),
+    ],
+)  # fmt: skip
+def test_each_fault_names_its_key_and_what_to_do(old, new, key, found, action):
+    fault = only_fault(old, new)
+
+    assert (key, found, action) == (fault.where.split(" ")[-1], fault.found, fault.action)
+    assert fault.expected
+
+
+def test_a_concentration_in_decimals_is_a_percent_mistake():
+    (fault,) = faults_of(VALID + '\n[[limit]]\nmeasure = "concentration_pct"\nhard = 0.6\n')
+
+    assert fault.action == "write 60 if you mean 60 %"
+
+
+@pytest.mark.parametrize("old", ["rate = 0.024", "tick = 0.5", "hard = 4000\n", 'bucket = "1m"'])
+def test_a_fault_stands_on_the_line_of_its_key(old):
+    key = old.split(" ")[0]
+    fault = only_fault(old, f"{key} = false\n")
+
+    assert fault.where.startswith(f"desk.toml line {line_of(old)}, ")
+
+
+@pytest.mark.parametrize(
+    ("more", "found", "first"),
+    [
+        ('[[underlying]]\nsymbol = "SPX"\n', "'SPX' again", "[[underlying]]"),
+        (
+            '[[hedge]]\nsymbol = "ESM19"\nkind = "share"\nunderlying = "X"\nmultiplier = 1\ntick = 1\nspread = 1\n',
+            "'ESM19' again",
+            "[[hedge]]",
+        ),
+        (
+            '[[limit]]\nmeasure = "vega_usd_per_point"\nunderlying = "SPX"\nbucket = "1m"\nhard = 5\n',
+            "'vega_usd_per_point SPX 1m' again",
+            "[[limit]]",
+        ),
+    ],
+)
+def test_what_stands_twice_is_told_with_both_lines(more, found, first):
+    (fault,) = faults_of(VALID + "\n" + more)
+
+    assert fault.found == found
+    assert fault.expected == f"it once; it stands on line {line_of(first)} already"
+    assert fault.where.startswith(f"desk.toml line {VALID.count(chr(10)) + 2}, {first}")
+
+
+def test_a_class_is_bounded_once_whether_or_not_its_underlying_is_named():
+    more = '\n[[limit]]\nmeasure = "class_contracts"\nunderlying = "SPX"\noption_class = "SPXW"\nhard = 5\n'
+
+    assert faults_of(VALID + more)[0].found == "'class_contracts SPXW' again"
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "action"),
+    [
+        ("[[limits]]\nhard = 1\n", "unknown section 'limits'", "did you mean [[limit]]?"),
+        ("tick = 1\n", "unknown section 'tick'", "put it under [[hedge]]"),
+        ("[weather]\n", "unknown section 'weather'", "remove it"),
+        ("[limit]\nhard = 1\n", "a table", "write [[limit]] on a line of its own, and its keys below"),
+        ("limit = 5\n", "5", "write [[limit]] on a line of its own, and its keys below"),
+        ("quoting = 5\n", "5", "write [quoting] on a line of its own, and its keys below"),
+    ],
+)
+def test_sections_that_are_none_are_told(text, found, action):
+    (fault,) = faults_of(text + "[desk]\nrisk_aversion_per_usd = 1e-6\n")
+
+    assert (fault.found, fault.action) == (found, action)
+    assert fault.where.startswith("desk.toml line 1, ")
+
+
+def test_a_file_without_a_desk_is_told():
+    (fault,) = faults_of("")
+
+    assert (fault.where, fault.found, fault.expected) == ("desk.toml, desk", "nothing", "a section [desk]")
+
+
+def test_five_faults_in_one_file_are_told_at_once_in_the_order_of_the_file():
+    text = (
+        VALID.replace("risk_aversion_per_usd = 2e-7", "risk_aversion_per_usd = -1")
+        .replace("rate = 0.024", "rate = 5")
+        .replace("tick = 0.25", "tik = 0.25")
+        .replace("hard = 120_000", "hard = nan")
+        .replace("size = 20", "size = 0")
+    )
+
+    places = [fault.where.split(", ")[1] for fault in faults_of(text)]
+
+    assert places == [
+        "[desk] risk_aversion_per_usd",
+        "[[underlying]] 1 rate",
+        "[[hedge]] 1 tick",
+        "[[hedge]] 1 tik",
+        "[[limit]] 1 hard",
+        "[quoting] size",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "where", "found"),
+    [
+        (b"[desk]\nname = \n", "desk.toml line 2, column 8", "Invalid value"),
+        (b"[desk]\nname = 1\nname = 2\n", "desk.toml line 3, column 9", "Cannot overwrite a value"),
+        (b"[desk]\nname = '\xff'\n", "desk.toml line 2", "a byte 0xff that is not UTF-8"),
+        (b"a = " + b"[" * 100_000, "desk.toml", "maximum recursion depth exceeded"),
+        (b"a = " + b"9" * 5_000, "desk.toml", "Exceeds the limit (4300 digits)"),
+        (b"#" * (LARGEST_BYTES + 1), "desk.toml", "more than 1048576 bytes"),
+    ],
+)
+def test_what_is_no_toml_is_told_with_its_line(raw, where, found):
+    with pytest.raises(FaultsError) as raised:
+        parse_desk(raw, "desk.toml")
+
+    (fault,) = raised.value.faults
+    assert fault.where == where
+    assert fault.found.startswith(found)
+
+
+@pytest.mark.parametrize("name", ["nowhere.toml", "."])
+def test_a_file_that_cannot_be_read_is_told(tmp_path, name):
+    with pytest.raises(FaultsError, match="expected a readable TOML file"):
+        read_desk(tmp_path / name)
+
+
+def test_names_that_the_market_does_not_know_are_told():
+    faults = check_desk_against(parsed(VALID), {"SPXX", "BTC"}, {"SPX"})
+
+    told = [(fault.where.split(", ")[1], fault.found, fault.action) for fault in faults]
+    assert told == [
+        ("[desk] index", "'SPX'", "did you mean SPXX?"),
+        ("[[underlying]] 1 symbol", "'SPX'", "did you mean SPXX?"),
+        ("[[hedge]] 1 underlying", "'SPX'", "did you mean SPXX?"),
+        ("[[limit]] 1 underlying", "'SPX'", "did you mean SPXX?"),
+        ("[[limit]] 2 option_class", "'SPXW'", "did you mean SPX?"),
+    ]
+    assert faults[-1].where.startswith(f"desk.toml line {line_of('option_class = ')}, ")
+
+
+def test_a_market_that_has_every_name_has_no_fault():
+    assert check_desk_against(parsed(VALID), {"SPX", "BTC"}, {"SPXW"}) == []
+
+
+def test_the_hash_stands_for_the_very_bytes():
+    assert len(desk_text_hash(b"")) == 64
+    assert desk_text_hash(b"a = 1") != desk_text_hash(b"a = 1\n")
+
+
+def test_every_key_has_a_line_in_the_reference():
+    text = REFERENCE.read_text(encoding="utf-8")
+    for section in SECTIONS.values():
+        part = text.split(f"\n## {section.heading}\n")[1].split("\n## ")[0]
+        for key in section.keys:
+            (row,) = [line for line in part.splitlines() if line.startswith(f"| `{key.name}` |")]
+            default = "required" if key.required else "none" if key.default is None else str(key.default)
+            for word in (key.unit, default, str(key.range or ""), key.text, *key.choices):
+                assert word in row, f"{section.heading} {key.name}: {word!r} is not in {row!r}"
+        known = {key.name for key in section.keys} | set(LimitMeasure)
+        assert {line.split("`")[1] for line in part.splitlines() if line.startswith("| `")} <= known
+
+
+def test_every_measure_has_a_line_in_the_reference():
+    part = REFERENCE.read_text(encoding="utf-8").split("\n## [[limit]]\n")[1].split("\n## ")[0]
+
+    for measure in LimitMeasure:
+        assert sum(line.startswith(f"| `{measure.value}` |") for line in part.splitlines()) == 1
+
+
+def test_the_example_of_the_reference_uses_every_key_and_is_valid():
+    example = REFERENCE.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+
+    assert len(parsed(example).desk.hedges) == 3
+    for section in SECTIONS.values():
+        for key in section.keys:
+            assert f"\n{key.name} = " in example, f"{section.heading} {key.name}"
+
+
+def test_the_keys_are_those_of_the_model():
+    def fields(section):
+        return {key.name for key in SECTIONS[section].keys}
+
+    assert fields("quoting") == set(QuotingRules.__struct_fields__)
+    assert fields("underlying") == set(UnderlyingTerms.__struct_fields__)
+    assert fields("limit") == set(Limit.__struct_fields__) - {"limit_hard"} | {"hard"}
+    appetite = set(RiskAppetite.__struct_fields__) - {"aversion_per_usd"} | {"risk_aversion_per_usd"}
+    assert fields("desk") == appetite | {"name"}
+    assert fields("hedge") >= set(HedgeTerms.__struct_fields__) - {"instrument"}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=200) | st.binary(max_size=200))
+def test_any_text_is_a_desk_or_told_faults(text):
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    _is_desk_or_faults(raw)
+
+
+VALUES = st.sampled_from(
+    ("0", "-1", "nan", "inf", "1e999999", '""', '"x"', "[]", "{}", "true", "2019-01-01", "12:00:00", "{a = 1}",
+     "[{}]", "0x7fffffffffffffff", "1979-05-27T07:32:00-23:59", "9999-12-31T23:59:59Z", '"\\u0000"', "'''x\ny'''")
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_mutated_file_is_a_desk_or_told_faults(data):
+    lines = VALID.splitlines()
+    for _ in range(data.draw(st.integers(1, 4))):
+        n = data.draw(st.integers(0, len(lines) - 1))
+        match data.draw(st.sampled_from(("drop", "repeat", "value", "cut", "move"))):
+            case "drop":
+                del lines[n]
+            case "repeat":
+                lines.insert(data.draw(st.integers(0, len(lines))), lines[n])
+            case "value":
+                lines[n] = lines[n].split("=")[0] + "= " + data.draw(VALUES)
+            case "cut":
+                lines[n] = lines[n][: data.draw(st.integers(0, len(lines[n])))]
+            case "move":
+                lines.insert(data.draw(st.integers(0, len(lines) - 1)), lines.pop(n))
+    _is_desk_or_faults("\n".join(lines).encode())
+
+
+def _is_desk_or_faults(raw):
+    try:
+        desk_file = parse_desk(raw, "desk.toml")
+    except FlatbookError as e:
+        told = str(e)
+    else:
+        told = desk_file.desk.name
+    assert isinstance(told, str)

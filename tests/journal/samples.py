@@ -1,0 +1,76 @@
+"""One of each fact, with every field away from its default where it has one."""
+
+from typing import get_args
+
+from flatbook.model.events import (
+    Capacity,
+    CycleDue,
+    DeskSet,
+    DividendsSeen,
+    Fact,
+    Fill,
+    FillBusted,
+    FillCorrected,
+    ForwardQuoted,
+    InstrumentsListed,
+    LimitsSet,
+    QuotesSeen,
+    RatesSeen,
+    UnderlyingQuoted,
+)
+from flatbook.model.instruments import Instrument, Kind, Payoff, Right, Settlement, Side, Style, TickBand
+from flatbook.model.parameters import (
+    Desk,
+    HaircutRange,
+    HedgeTerms,
+    Limit,
+    LimitMeasure,
+    QuotingRules,
+    RiskAppetite,
+    UnderlyingTerms,
+)
+
+OPTION = Instrument(
+    symbol="BTC-28JUN19-9000-P", underlying="BTC", option_class="BTC", kind=Kind.OPTION, multiplier=1.0,
+    currency="BTC", ticks_per_unit=10_000, tick_table=(TickBand(0, 1), TickBand(50, 5)),
+    expiry_ns=1_561_708_800_000_000_000, strike=9000.0, right=Right.PUT, style=Style.AMERICAN,
+    settlement=Settlement.FIXING, payoff=Payoff.INVERSE, beta=0.5, price_ratio=0.25,
+)  # fmt: skip
+FUTURE = Instrument(
+    symbol="ESM19", underlying="SPX", kind=Kind.FUTURE, multiplier=50.0, currency="USD", ticks_per_unit=100,
+    tick_table=(TickBand(0, 25),),
+)  # fmt: skip
+DESK = Desk(
+    name="index desk",
+    underlyings=(UnderlyingTerms(symbol="SPX", haircut=HaircutRange.BROAD_INDEX, beta=1.1, rate=0.024),),
+    hedges=(HedgeTerms(instrument=FUTURE, lot=2, spread=0.25, fee_per_contract=1.2, correlation=0.9995),),
+    quoting=QuotingRules(size=20),
+    appetite=RiskAppetite(aversion_per_usd=2e-7, index="SPX"),
+)
+LIMIT = Limit(
+    measure=LimitMeasure.VEGA_USD_PER_POINT, underlying="SPX", bucket="1m", limit_hard=120_000.0, owner="cro"
+)
+NOW = 1_556_000_000_000_000_123
+
+FACTS: tuple[Fact, ...] = (
+    InstrumentsListed(received_ns=NOW, instruments=(OPTION, FUTURE)),
+    UnderlyingQuoted(received_ns=NOW, underlying="SPX", price=2933.68),
+    ForwardQuoted(received_ns=NOW, option_class="SPXW", expiry_ns=NOW, price=2934.5, symbol="ESM19"),
+    QuotesSeen(
+        received_ns=NOW, symbols=("A", "B"), bid_ticks=(None, -5), ask_ticks=(10, None), bid_sizes=(None, 3),
+        ask_sizes=(1, None),
+    ),
+    RatesSeen(received_ns=NOW, currency="USD", maturity_ns=(1, 2), rate=(0.02, -0.001)),
+    DividendsSeen(received_ns=NOW, underlying="SPX", ex_ns=(1,), amount=(1.25,)),
+    Fill(
+        received_ns=NOW, fill_id="x-1", instrument="A", side=Side.SELL, quantity=3, price_ticks=-7, traded_ns=NOW,
+        capacity=Capacity.CUSTOMER, venue="CBOE", fee=-0.45,
+    ),
+    FillCorrected(received_ns=NOW, correction_id="c", fill_id="x-1", quantity=2, price_ticks=8, corrected_ns=NOW),
+    FillBusted(received_ns=NOW, bust_id="b", fill_id="x-1"),
+    DeskSet(received_ns=NOW, desk=DESK, by="anna"),
+    LimitsSet(received_ns=NOW, limits=(LIMIT,), by="risk"),
+    CycleDue(received_ns=NOW, reason="timer"),
+)  # fmt: skip
+
+assert {type(fact) for fact in FACTS} == set(get_args(Fact)), "a fact has no sample"
