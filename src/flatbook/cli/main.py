@@ -100,7 +100,7 @@ def replay(
 @app.command("check-config")
 def check_config(config: Annotated[Path, typer.Argument(help="A desk file (desk.toml).")]) -> None:
     """Check a desk file and tell every fault in it."""
-    from flatbook.adapters.desk_file import read_desk
+    from flatbook.adapters.desk_file.read import read_desk
 
     desk = read_desk(config)
     typer.echo(

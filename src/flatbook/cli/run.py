@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from flatbook.adapters.desk_file import DeskFile, check_desk_against, read_desk
+from flatbook.adapters.desk_file.read import DeskFile, check_desk_against, read_desk
 from flatbook.adapters.files.fills import FillsFile, read_fills
 from flatbook.adapters.files.market import MarketFile, read_market
 from flatbook.engine.cycle import Cycle
@@ -14,7 +14,7 @@ from flatbook.engine.state import State
 from flatbook.engine.step import step
 from flatbook.journal.store import Journal
 from flatbook.model.errors import Fault, FaultsError, fail_on
-from flatbook.model.events import CycleDue, DeskSet, Fact, Fill, InstrumentsListed, LimitsSet
+from flatbook.model.events import CycleDue, DeskSet, Fact, InstrumentsListed, LimitsSet
 from flatbook.model.table import EMPTY_TABLE, InstrumentTable
 
 Progress = Callable[[str], None]
@@ -32,8 +32,7 @@ class Inputs:
     def facts(self) -> Iterable[Fact]:
         """The events of the day in the order in which a desk would have met them, a cycle last."""
         at_ns, who = self.market.at_ns, "desk file"
-        listings = [event for event in self.market.events if isinstance(event, InstrumentsListed)]
-        yield from listings
+        yield from (event for event in self.market.events if isinstance(event, InstrumentsListed))
         yield DeskSet(received_ns=at_ns, desk=self.desk.desk, by=who)
         yield LimitsSet(received_ns=at_ns, limits=self.desk.limits, by=who)
         yield from (event for event in self.market.events if not isinstance(event, InstrumentsListed))
@@ -101,11 +100,6 @@ def run(inputs: Inputs, journal: Journal, progress: Progress) -> Outcome:
         progress("writing the journal")
         journal.append_decision(encode_decision(decision_of(cycle)), cycle.sequence)
     return Outcome(cycle=cycle, journal_head=journal.head)
-
-
-def fill_count(inputs: Inputs) -> int:
-    """Fills read, repeats among them."""
-    return sum(isinstance(event, Fill) for event in inputs.fills.events)
 
 
 def _gather(faults: list[Fault], read: Callable[[], _T]) -> _T | None:
