@@ -168,6 +168,17 @@ def test_a_long_chain_of_corrections_told_backwards_ends_at_its_fill():
     assert (201, set()) == (book.positions[0].quantity, book.waiting)
 
 
+def test_a_name_that_comes_to_mean_a_circle_lets_go_of_the_fill_it_meant():
+    """`x` named a bust of the fill; then a correction `x` comes, and it hangs on what hangs on it."""
+    events = [_fill(), FillBusted(received_ns=0, bust_id="x", fill_id="g"), _correction("y", "x", 5, 1)]
+    other = replace(_fill(), fill_id="g")
+    circle = _correction("x", "y", 6, 2)
+
+    for order in ([*events, other, circle], [circle, *events, other]):
+        book = book_of(order)
+        assert (sorted(name for _, name in book.waiting), book.positions[0].fills) == (["x", "y"], 1)
+
+
 def test_an_untraded_row_has_no_entry():
     assert book_of([]).positions.get(0, FLAT) == FLAT
 

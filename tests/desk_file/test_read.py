@@ -1,13 +1,10 @@
 """A desk file is read whole, or everything wrong with it is told at once."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from tests.desk_file.example import VALID, parsed
 
-from flatbook.adapters.desk_file.keys import SECTIONS
 from flatbook.adapters.desk_file.read import (
     LARGEST_BYTES,
     check_desk_against,
@@ -15,7 +12,7 @@ from flatbook.adapters.desk_file.read import (
     parse_desk,
     read_desk,
 )
-from flatbook.model.errors import FaultsError, FlatbookError
+from flatbook.model.errors import FaultsError
 from flatbook.model.instruments import Instrument, Kind, Payoff, TickBand
 from flatbook.model.parameters import (
     HaircutRange,
@@ -26,62 +23,6 @@ from flatbook.model.parameters import (
     RiskAppetite,
     UnderlyingTerms,
 )
-
-VALID = """\
-[desk]
-name = "index desk"
-risk_aversion_per_usd = 2e-7
-index = "SPX"
-
-[[underlying]]
-symbol = "SPX"
-haircut = "broad_index"
-rate = 0.024
-
-[[hedge]]
-symbol = "ESM19"
-kind = "future"
-underlying = "SPX"
-multiplier = 50
-tick = 0.25
-spread = 0.25
-expiry = 2019-06-21T09:30:00-04:00
-
-[[hedge]]
-symbol = "BTC-PERPETUAL"
-kind = "inverse_future"
-underlying = "BTC"
-multiplier = 10
-lot = 2
-tick = 0.5
-spread = 0.5
-fee_per_contract = 0.1
-beta = 0.9
-price_ratio = 1.1
-correlation = 0.99
-currency = "BTC"
-
-[[limit]]
-measure = "vega_usd_per_point"
-underlying = "SPX"
-bucket = "1m"
-hard = 120_000
-
-[[limit]]
-measure = "class_contracts"
-option_class = "SPXW"
-hard = 4000
-owner = "cro"
-
-[quoting]
-half_spread_vol_points = 0.4
-size = 20
-"""
-REFERENCE = Path(__file__).parents[2] / "docs" / "config-reference.md"
-
-
-def parsed(text):
-    return parse_desk(text.encode(), "desk.toml")
 
 
 def faults_of(text):
@@ -340,87 +281,3 @@ def test_a_market_that_has_every_name_has_no_fault():
 def test_the_hash_stands_for_the_very_bytes():
     assert len(desk_text_hash(b"")) == 64
     assert desk_text_hash(b"a = 1") != desk_text_hash(b"a = 1\n")
-
-
-def test_every_key_has_a_line_in_the_reference():
-    text = REFERENCE.read_text(encoding="utf-8")
-    for section in SECTIONS.values():
-        part = text.split(f"\n## {section.heading}\n")[1].split("\n## ")[0]
-        for key in section.keys:
-            (row,) = [line for line in part.splitlines() if line.startswith(f"| `{key.name}` |")]
-            default = "required" if key.required else "none" if key.default is None else str(key.default)
-            for word in (key.unit, default, str(key.range or ""), key.text, *key.choices):
-                assert word in row, f"{section.heading} {key.name}: {word!r} is not in {row!r}"
-        known = {key.name for key in section.keys} | set(LimitMeasure)
-        assert {line.split("`")[1] for line in part.splitlines() if line.startswith("| `")} <= known
-
-
-def test_every_measure_has_a_line_in_the_reference():
-    part = REFERENCE.read_text(encoding="utf-8").split("\n## [[limit]]\n")[1].split("\n## ")[0]
-
-    for measure in LimitMeasure:
-        assert sum(line.startswith(f"| `{measure.value}` |") for line in part.splitlines()) == 1
-
-
-def test_the_example_of_the_reference_uses_every_key_and_is_valid():
-    example = REFERENCE.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
-
-    assert len(parsed(example).desk.hedges) == 3
-    for section in SECTIONS.values():
-        for key in section.keys:
-            assert f"\n{key.name} = " in example, f"{section.heading} {key.name}"
-
-
-def test_the_keys_are_those_of_the_model():
-    def fields(section):
-        return {key.name for key in SECTIONS[section].keys}
-
-    assert fields("quoting") == set(QuotingRules.__struct_fields__)
-    assert fields("underlying") == set(UnderlyingTerms.__struct_fields__)
-    assert fields("limit") == set(Limit.__struct_fields__) - {"limit_hard"} | {"hard"}
-    appetite = set(RiskAppetite.__struct_fields__) - {"aversion_per_usd"} | {"risk_aversion_per_usd"}
-    assert fields("desk") == appetite | {"name"}
-    assert fields("hedge") >= set(HedgeTerms.__struct_fields__) - {"instrument"}
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.text(max_size=200) | st.binary(max_size=200))
-def test_any_text_is_a_desk_or_told_faults(text):
-    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    _is_desk_or_faults(raw)
-
-
-VALUES = st.sampled_from(
-    ("0", "-1", "nan", "inf", "1e999999", '""', '"x"', "[]", "{}", "true", "2019-01-01", "12:00:00", "{a = 1}",
-     "[{}]", "0x7fffffffffffffff", "1979-05-27T07:32:00-23:59", "9999-12-31T23:59:59Z", '"\\u0000"', "'''x\ny'''")
-)  # fmt: skip
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.data())
-def test_a_mutated_file_is_a_desk_or_told_faults(data):
-    lines = VALID.splitlines()
-    for _ in range(data.draw(st.integers(1, 4))):
-        n = data.draw(st.integers(0, len(lines) - 1))
-        match data.draw(st.sampled_from(("drop", "repeat", "value", "cut", "move"))):
-            case "drop":
-                del lines[n]
-            case "repeat":
-                lines.insert(data.draw(st.integers(0, len(lines))), lines[n])
-            case "value":
-                lines[n] = lines[n].split("=")[0] + "= " + data.draw(VALUES)
-            case "cut":
-                lines[n] = lines[n][: data.draw(st.integers(0, len(lines[n])))]
-            case "move":
-                lines.insert(data.draw(st.integers(0, len(lines) - 1)), lines.pop(n))
-    _is_desk_or_faults("\n".join(lines).encode())
-
-
-def _is_desk_or_faults(raw):
-    try:
-        desk_file = parse_desk(raw, "desk.toml")
-    except FlatbookError as e:
-        told = str(e)
-    else:
-        told = desk_file.desk.name
-    assert isinstance(told, str)

@@ -115,14 +115,24 @@ def test_a_record_forged_with_its_own_chain_breaks_the_next(copy):
         verify(copy)
 
 
-def test_a_payload_that_is_no_fact_is_told_though_its_chain_is_right(copy):
+@pytest.mark.parametrize(
+    ("payload", "told"),
+    [
+        (b"?", "record 27: no fact"),
+        (
+            encode(CycleDue(received_ns=0, sequence=26, reason="x")),
+            "record 27: its event says it is number 26",
+        ),
+    ],
+)
+def test_a_payload_that_cannot_be_is_told_though_its_chain_is_right(copy, payload, told):
     connection = sqlite3.connect(copy)
     (previous,) = connection.execute("SELECT chain FROM records WHERE sequence = 26").fetchone()
     connection.close()
-    link = next_link(previous, 27, "event", 0, b"?")
-    tamper(copy, "UPDATE records SET payload = ?, chain = ? WHERE sequence = 27", b"?", link)
+    link = next_link(previous, 27, "event", 0, payload)
+    tamper(copy, "UPDATE records SET payload = ?, chain = ? WHERE sequence = 27", payload, link)
 
-    with pytest.raises(JournalError, match="record 27: no fact"):
+    with pytest.raises(JournalError, match=told):
         verify(copy)
 
 

@@ -105,6 +105,16 @@ def test_a_second_writer_is_refused_while_readers_are_welcome(tmp_path):
     assert (verify(path).events, verify(path).sealed) == (2, True)
 
 
+def test_every_commit_is_synced_to_the_disk(tmp_path):
+    journal = Journal.create(tmp_path / "day")
+    found = [
+        journal.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")
+    ]
+
+    assert found == [2, "wal"]  # 2: FULL
+    journal.close()
+
+
 def test_one_file_remains_after_closing(tmp_path):
     journal = Journal.create(tmp_path / "day")
     journal.append(DUE)

@@ -1,0 +1,252 @@
+"""From checked tables to the desk's typed parameters; what contradicts itself is a fault like any other."""
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from flatbook.adapters.desk_file.check import Checked
+from flatbook.adapters.desk_file.findings import Findings
+from flatbook.adapters.desk_file.keys import SCOPE_OF_MEASURE
+from flatbook.model.errors import InvalidValueError
+from flatbook.model.instruments import Instrument, Kind, Payoff, TickBand
+from flatbook.model.parameters import (
+    Desk,
+    HaircutRange,
+    HedgeTerms,
+    Limit,
+    LimitMeasure,
+    QuotingRules,
+    RiskAppetite,
+    UnderlyingTerms,
+)
+
+Built = TypeVar("Built")
+_DECIMALS_OF_TICK = 9
+_CONTRACTS = (LimitMeasure.SERIES_CONTRACTS, LimitMeasure.CLASS_CONTRACTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What could be built; a part with a fault is missing, and then the whole is never made."""
+
+    underlyings: tuple[UnderlyingTerms, ...]
+    hedges: tuple[HedgeTerms, ...]
+    limits: tuple[Limit, ...]
+    quoting: QuotingRules | None
+    appetite: RiskAppetite | None
+    name: str
+
+    def desk(self) -> Desk:
+        """The desk, once there is no fault."""
+        assert self.quoting is not None, "a file without faults has quoting rules"
+        assert self.appetite is not None, "a file without faults has a desk"
+        return Desk(
+            name=self.name,
+            underlyings=self.underlyings,
+            hedges=self.hedges,
+            quoting=self.quoting,
+            appetite=self.appetite,
+        )
+
+
+def build(sections: dict[str, list[Checked]], findings: Findings) -> Parts:
+    """Every part that can be built; contradictions go to `findings`."""
+    _refuse_repeats(sections["underlying"], _symbol, findings)
+    _refuse_repeats(sections["hedge"], _symbol, findings)
+    _refuse_repeats(sections["limit"], _scope, findings)
+    for table in sections["hedge"]:
+        _check_hedge(table, findings)
+    for table in sections["limit"]:
+        _check_limit(table, findings)
+    for table in sections["quoting"]:
+        _check_quoting(table, findings)
+    names = [str(table.values.get("name", "")) for table in sections["desk"]]
+    return Parts(
+        underlyings=_all(sections["underlying"], _underlying, findings),
+        hedges=_all(sections["hedge"], _hedge, findings),
+        limits=_all(sections["limit"], _limit, findings),
+        quoting=next(iter(_all(sections["quoting"], _quoting, findings)), None),
+        appetite=next(iter(_all(sections["desk"], _appetite, findings)), None),
+        name=names[0] if names else "",
+    )
+
+
+def tick_terms(tick: float) -> tuple[int, int]:
+    """Ticks per price unit and ticks per step, where steps are `tick` wide: (100, 25) for 0.25.
+
+    The first is the smallest power of ten for which the second is whole.
+
+    Raises
+    ------
+    InvalidValueError
+        `tick` has more than nine decimals.
+    """
+    exact = Decimal(repr(tick))
+    for places in range(_DECIMALS_OF_TICK + 1):
+        steps = exact.scaleb(places)
+        if steps == steps.to_integral_value():
+            return int(10**places), int(steps)
+    msg = f"tick {tick} has more than {_DECIMALS_OF_TICK} decimals; write the step of the venue, as 0.25"
+    raise InvalidValueError(msg)
+
+
+def _all(
+    tables: Iterable[Checked], make: Callable[[dict[str, Any]], Built], findings: Findings
+) -> tuple[Built, ...]:
+    made = []
+    for table in tables:
+        if not findings.spared(table.place):
+            continue
+        try:
+            made.append(make(table.values))
+        except InvalidValueError as e:
+            findings.add(
+                table.place, found=str(e), expected="terms that flatbook allows", action="correct it"
+            )
+    return tuple(made)
+
+
+def _underlying(values: dict[str, Any]) -> UnderlyingTerms:
+    return UnderlyingTerms(**(values | {"haircut": HaircutRange(values["haircut"])}))
+
+
+def _hedge(values: dict[str, Any]) -> HedgeTerms:
+    per_unit, step = tick_terms(values["tick"])
+    inverse = values["kind"] == "inverse_future"
+    instrument = Instrument(
+        symbol=values["symbol"],
+        underlying=values["underlying"],
+        kind=Kind.SHARE if values["kind"] == "share" else Kind.FUTURE,
+        multiplier=values["multiplier"],
+        currency=values["currency"],
+        ticks_per_unit=per_unit,
+        tick_table=(TickBand(0, step),),
+        expiry_ns=values["expiry"] or 0,
+        payoff=Payoff.INVERSE if inverse else Payoff.LINEAR,
+        beta=values["beta"],
+        price_ratio=values["price_ratio"],
+    )
+    own = ("lot", "spread", "fee_per_contract", "correlation")
+    return HedgeTerms(instrument=instrument, **{name: values[name] for name in own})
+
+
+def _limit(values: dict[str, Any]) -> Limit:
+    rest = {name: values[name] for name in ("underlying", "option_class", "bucket", "owner")}
+    return Limit(measure=LimitMeasure(values["measure"]), limit_hard=values["hard"], **rest)
+
+
+def _quoting(values: dict[str, Any]) -> QuotingRules:
+    return QuotingRules(**values)
+
+
+def _appetite(values: dict[str, Any]) -> RiskAppetite:
+    rest = {name: values[name] for name in ("holding_days", "vol_of_vol", "index")}
+    return RiskAppetite(aversion_per_usd=values["risk_aversion_per_usd"], **rest)
+
+
+def _symbol(values: dict[str, Any]) -> Hashable:
+    return values.get("symbol")
+
+
+def _scope(values: dict[str, Any]) -> Hashable:
+    scope = tuple(values.get(name) for name in ("measure", "underlying", "option_class", "bucket"))
+    if None in scope:
+        return None
+    if scope[0] == LimitMeasure.CLASS_CONTRACTS:  # a class has one underlying, named or not
+        return scope[0], scope[2]
+    return scope
+
+
+def _refuse_repeats(
+    tables: list[Checked], key: Callable[[dict[str, Any]], Hashable], findings: Findings
+) -> None:
+    first: dict[Hashable, Checked] = {}
+    for table in tables:
+        told = key(table.values)
+        if told is None:
+            continue
+        if told in first:
+            parts = told if isinstance(told, tuple) else (told,)
+            name = " ".join(str(part) for part in parts if part)
+            line = findings.line(first[told].place)
+            findings.add(
+                table.place,
+                found=f"{name!r} again",
+                expected=f"it once; it stands on line {line} already",
+                action="remove one",
+            )
+        first.setdefault(told, table)
+
+
+def _check_hedge(table: Checked, findings: Findings) -> None:
+    values, place = table.values, table.place
+    if values.get("kind") == "inverse_future" and values.get("currency") == "USD":
+        findings.add(
+            (*place, "currency"), found="'USD'", expected="the coin in which an inverse future settles, as BTC",
+            action='add currency = "BTC", or write kind = "future"',
+        )  # fmt: skip
+    if values.get("kind") == "share" and values.get("expiry"):
+        findings.add(
+            (*place, "expiry"), found="an expiry", expected="none: a share never expires", action="remove it"
+        )
+    try:
+        tick_terms(values.get("tick", 1.0))
+    except InvalidValueError as e:
+        expected = f"at most {_DECIMALS_OF_TICK} decimals"
+        findings.add(
+            (*place, "tick"),
+            found=str(e).split(" has ")[0],
+            expected=expected,
+            action="write the venue's step",
+        )
+
+
+def _check_limit(table: Checked, findings: Findings) -> None:
+    if "measure" not in table.values:
+        return
+    measure = LimitMeasure(table.values["measure"])
+    allowed = SCOPE_OF_MEASURE.get(measure, ())
+    for name in ("option_class", "bucket"):
+        if table.values.get(name) and name not in allowed:
+            findings.add(
+                (*table.place, name), found=f"{name} in a limit of {measure.value}",
+                expected=" and ".join(("underlying", *allowed)) + " as its only scope", action="remove it",
+            )  # fmt: skip
+    if measure is LimitMeasure.CLASS_CONTRACTS and not table.values.get("option_class", "unread"):
+        findings.add(
+            (*table.place, "option_class"), found="nothing", expected=f"the class that a limit of {measure.value} bounds",
+            action='add it, as option_class = "SPXW"',
+        )  # fmt: skip
+    _check_hard(measure, table, findings)
+
+
+def _check_hard(measure: LimitMeasure, table: Checked, findings: Findings) -> None:
+    hard = table.values.get("hard")
+    if hard is None:
+        return
+    if measure in _CONTRACTS and hard != int(hard):
+        findings.add(
+            (*table.place, "hard"),
+            found=f"{hard:g}",
+            expected="a whole number of contracts",
+            action="round it",
+        )
+    if measure is LimitMeasure.CONCENTRATION_PCT and not 1.0 < hard <= 100.0:
+        meant = f"write {hard * 100:g} if you mean {hard * 100:g} %" if hard <= 1.0 else "correct it"
+        expected = "percent of gross vega above 1 to 100"
+        findings.add((*table.place, "hard"), found=f"{hard:g}", expected=expected, action=meant)
+
+
+def _check_quoting(table: Checked, findings: Findings) -> None:
+    values, place = table.values, table.place
+    size, least = values.get("size"), values.get("size_min")
+    if size is not None and least is not None and size < least:
+        found = f"size {size} below size_min {least}"
+        findings.add((*place, "size"), found=found, expected="size_min at most size", action="raise size")
+    half, widest = values.get("half_spread_min"), values.get("width_max")
+    if half is not None and widest is not None and 2.0 * half > widest:
+        findings.add(
+            (*place, "half_spread_min"), found=f"twice {half:g}, wider than width_max {widest:g}",
+            expected="twice half_spread_min at most width_max", action="lower half_spread_min or raise width_max",
+        )  # fmt: skip

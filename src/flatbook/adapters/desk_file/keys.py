@@ -1,0 +1,233 @@
+"""Every key a desk file may have: its type, unit, default and range, in one table.
+
+docs/config-reference.md tells the same to people; a test holds the two together.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from flatbook.model.measures import BUCKET_NAMES
+from flatbook.model.parameters import HaircutRange, LimitMeasure, QuotingRules, RiskAppetite, UnderlyingTerms
+
+
+class Type(Enum):
+    """What a value must be in TOML; the value is how a person calls it."""
+
+    TEXT = "text in quotes"
+    NUMBER = "a number"
+    WHOLE = "a whole number"
+    INSTANT = "a date and time with its zone, as 2019-06-21T13:30:00Z"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Bounds of a number; an open end is excluded."""
+
+    low: float
+    high: float = float("inf")
+    low_open: bool = False
+    high_open: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Whether `value` lies inside; NaN and the infinities never do."""
+        above = value > self.low if self.low_open else value >= self.low
+        below = value < self.high if self.high_open or self.high == float("inf") else value <= self.high
+        return above and below
+
+    def __str__(self) -> str:
+        """As a person says it."""
+        low, high = f"{self.low:,.10g}", f"{self.high:,.10g}"
+        if self.high == float("inf"):
+            return f"above {low}" if self.low_open else f"from {low} up"
+        if self.low_open:
+            return f"above {low}, {'below' if self.high_open else 'at most'} {high}"
+        return f"from {low} to {high}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One key of a section. `default` None with `required` False means: may be left out."""
+
+    name: str
+    type: Type = Type.NUMBER
+    text: str
+    unit: str = ""
+    default: object = None
+    required: bool = False
+    range: Range | None = None
+    choices: tuple[str, ...] = ()
+    decimal: bool = False  # a share or annual rate as a decimal, which people like to write in percent
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        unit = f" ({self.unit})" if self.unit else ""
+        within = f" {self.range}" if self.range else ""
+        return f"{self.type.value}{unit}{within}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One table of the file; a repeated one is written [[name]]."""
+
+    name: str
+    keys: tuple[Key, ...]
+    repeated: bool = False
+    required: bool = False
+
+    @property
+    def heading(self) -> str:
+        """As it stands in the file."""
+        return f"[[{self.name}]]" if self.repeated else f"[{self.name}]"
+
+    def key(self, name: str) -> Key | None:
+        """The key called `name`, where there is one."""
+        return next((key for key in self.keys if key.name == name), None)
+
+
+_POSITIVE = Range(low=0.0, low_open=True)
+_NOT_NEGATIVE = Range(low=0.0)
+_FROM_ONE = Range(low=1.0, high=1e9)
+_FLAT = QuotingRules()
+_APPETITE = RiskAppetite(aversion_per_usd=0.5)  # for the defaults of its other fields
+_TERMS = UnderlyingTerms(symbol="any")
+
+DESK = Section(
+    name="desk",
+    required=True,
+    keys=(
+        Key(name="name", type=Type.TEXT, text="what the desk is called on screens", default="desk"),
+        Key(
+            name="risk_aversion_per_usd", unit="1/USD", required=True,
+            text="absolute risk aversion: what a variance of 1 USD squared costs, times two",
+            range=Range(low=0.0, high=1.0, low_open=True, high_open=True),
+        ),
+        Key(
+            name="holding_days", unit="calendar days", default=_APPETITE.holding_days,
+            text="how long a position is expected to be held", range=Range(low=0.0, high=365.0, low_open=True),
+        ),
+        Key(
+            name="vol_of_vol", unit="annual decimal", default=_APPETITE.vol_of_vol, decimal=True,
+            text="volatility of 30-day implied volatility", range=Range(low=0.0, high=5.0),
+        ),
+        Key(name="index", type=Type.TEXT, text="the underlying in which beta-weighted delta is told", default=""),
+    ),
+)  # fmt: skip
+
+UNDERLYING = Section(
+    name="underlying",
+    repeated=True,
+    keys=(
+        Key(name="symbol", type=Type.TEXT, required=True, text="the underlying as the market data calls it"),
+        Key(
+            name="haircut", type=Type.TEXT, default=_TERMS.haircut.value, choices=tuple(HaircutRange),
+            text="range of moves that the capital requirement covers",
+        ),
+        Key(
+            name="beta", default=_TERMS.beta, text="its return for a return of 1 of the desk's index",
+            range=Range(low=-20.0, high=20.0),
+        ),
+        Key(
+            name="rate", unit="annual decimal, continuous", decimal=True, range=Range(low=-0.2, high=1.0),
+            text="interest rate, where neither a curve nor parity gives one",
+        ),
+        Key(
+            name="capital_minimum_usd", unit="USD per unit of multiplier", default=_TERMS.capital_minimum_usd,
+            text="least haircut of one option contract, times its multiplier", range=_NOT_NEGATIVE,
+        ),
+    ),
+)  # fmt: skip
+
+HEDGE_KINDS = ("future", "share", "inverse_future")
+HEDGE = Section(
+    name="hedge",
+    repeated=True,
+    keys=(
+        Key(name="symbol", type=Type.TEXT, required=True, text="the contract as its venue calls it"),
+        Key(name="kind", type=Type.TEXT, required=True, choices=HEDGE_KINDS, text="what it is"),
+        Key(name="underlying", type=Type.TEXT, required=True, text="the underlying whose direction it trades"),
+        Key(
+            name="multiplier", unit="units of its price, or USD for an inverse future", required=True,
+            text="size of one contract", range=_POSITIVE,
+        ),
+        Key(name="lot", type=Type.WHOLE, unit="contracts", default=1, text="orders are whole multiples of it", range=_FROM_ONE),
+        Key(name="tick", unit="price units", required=True, text="smallest step of its price", range=Range(low=0.0, high=1e6, low_open=True)),
+        Key(name="spread", unit="price units", required=True, text="full bid-ask spread we expect to pay", range=_NOT_NEGATIVE),
+        Key(name="fee_per_contract", unit="its currency", default=0.0, text="fee of one contract", range=_NOT_NEGATIVE),
+        Key(
+            name="beta", default=1.0, range=_POSITIVE,
+            text="exposure to the underlying that one unit of its own value carries",
+        ),
+        Key(
+            name="price_ratio", default=1.0, range=_POSITIVE,
+            text="its price as a share of the underlying's, where it has no quote of its own",
+        ),
+        Key(
+            name="correlation", default=1.0, decimal=True, text="of its returns with the underlying's",
+            range=Range(low=0.0, high=1.0, low_open=True),
+        ),
+        Key(name="currency", type=Type.TEXT, default="USD", text="of settlement; the coin for an inverse future"),
+        Key(name="expiry", type=Type.INSTANT, text="when it expires; left out where it never does"),
+    ),
+)  # fmt: skip
+
+LIMIT = Section(
+    name="limit",
+    repeated=True,
+    keys=(
+        Key(
+            name="measure", type=Type.TEXT, required=True, choices=tuple(LimitMeasure), text="what is bounded"
+        ),
+        Key(name="underlying", type=Type.TEXT, default="", text="whose; left out for the whole desk"),
+        Key(name="option_class", type=Type.TEXT, default="", text="one class of options"),
+        Key(name="bucket", type=Type.TEXT, default="", choices=BUCKET_NAMES, text="one bucket of expiries"),
+        Key(
+            name="hard",
+            unit="the measure's unit",
+            required=True,
+            text="where the desk must stop",
+            range=_POSITIVE,
+        ),
+        Key(name="owner", type=Type.TEXT, default="risk", text="who may change it"),
+    ),
+)
+
+_QUOTING: tuple[tuple[str, Type, str, str, Range], ...] = (
+    ("half_spread_vol_points", Type.NUMBER, "vol points (0.01)", "neutral half-spread, times vega", _NOT_NEGATIVE),
+    ("half_spread_min", Type.NUMBER, "price units", "least half-spread", _NOT_NEGATIVE),
+    ("half_spread_pct", Type.NUMBER, "percent of the theoretical value", "least half-spread", _NOT_NEGATIVE),
+    ("size", Type.WHOLE, "contracts", "size of each side while no limit is used", _FROM_ONE),
+    ("size_min", Type.WHOLE, "contracts", "least size the exchange demands", _FROM_ONE),
+    ("width_max", Type.NUMBER, "price units", "widest legal bid-ask", _POSITIVE),
+    ("lean_max_half_spreads", Type.NUMBER, "half-spreads", "how far inventory may shift a quote", _NOT_NEGATIVE),
+    ("inventory_full_contracts", Type.WHOLE, "contracts", "position in a series at which one side shrinks to size_min", _FROM_ONE),
+)  # fmt: skip
+QUOTING = Section(
+    name="quoting",
+    keys=tuple(
+        Key(name=name, type=kind, unit=unit, text=text, range=within, default=getattr(_FLAT, name))
+        for name, kind, unit, text, within in _QUOTING
+    ),
+)
+
+SECTIONS: dict[str, Section] = {each.name: each for each in (DESK, UNDERLYING, HEDGE, LIMIT, QUOTING)}
+
+SCOPE_OF_MEASURE: dict[
+    LimitMeasure, tuple[str, ...]
+] = {  # beside `underlying`, which every measure may carry
+    LimitMeasure.SERIES_CONTRACTS: ("option_class",),
+    LimitMeasure.CLASS_CONTRACTS: ("option_class",),
+    LimitMeasure.VEGA_USD_PER_POINT: ("bucket",),
+}
+UNIT_OF_MEASURE: dict[LimitMeasure, str] = {
+    LimitMeasure.SERIES_CONTRACTS: "contracts, net, of the largest series",
+    LimitMeasure.CLASS_CONTRACTS: "contracts, net",
+    LimitMeasure.DELTA_USD: "USD of P&L in a 100 % move",
+    LimitMeasure.GAMMA_USD_PER_PCT: "USD of delta per 1 % move",
+    LimitMeasure.VEGA_USD_PER_POINT: "USD per vol point (0.01)",
+    LimitMeasure.CONCENTRATION_PCT: "percent of gross vega in one expiry",
+    LimitMeasure.GAP_LOSS_USD: "USD lost in the worst gap",
+    LimitMeasure.CAPITAL_USD: "USD required",
+}
