@@ -20,7 +20,9 @@ def _functions(tree):
 
 def long_functions(text, most=LONGEST_FUNCTION):
     """Names of functions longer than `most` lines."""
-    return [node.name for node in _functions(ast.parse(text)) if (node.end_lineno or 0) - node.lineno + 1 > most]
+    return [
+        node.name for node in _functions(ast.parse(text)) if (node.end_lineno or 0) - node.lineno + 1 > most
+    ]
 
 
 def is_sign(text):
@@ -49,7 +51,9 @@ def test_files_and_functions_are_short_and_public_names_are_explained(path):
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in SOURCES if p.name == "__init__.py" and p.parent.parent.name == "flatbook"], ids=lambda p: p.parent.name
+    "path",
+    [p for p in SOURCES if p.name == "__init__.py" and p.parent.parent.name == "flatbook"],
+    ids=lambda p: p.parent.name,
 )
 def test_every_room_has_a_sign_on_its_door_and_nothing_behind_it(path):
     """In, Out, Holds; no code."""
@@ -74,7 +78,11 @@ def test_no_tracked_file_names_a_machine_path_or_a_package_registry():
     for name in listed.stdout.splitlines():
         path = ROOT / name
         if path.is_file() and path.suffix in {".py", ".md", ".toml", ".json", ".csv", ".j2", ""}:
-            found += [name for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if pattern.search(line)]
+            found += [
+                name
+                for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+                if pattern.search(line)
+            ]
     assert found == []
 
 

@@ -109,7 +109,7 @@ def view_by_hand(instruments, *, spot, vols, rate=0.0, dividend_yield=0.0):
         slice_rate=np.full(n_slices, rate),
         slice_rate_source=np.zeros(n_slices, dtype=np.int8),
         slice_yield=np.full(n_slices, dividend_yield),
-        slice_atm_vol=np.full(n_slices, np.nanmean(np.array(vols, dtype=float)) if n_slices else np.nan),
+        slice_atm_vol=np.full(n_slices, np.mean([v for v in vols if np.isfinite(v)] or [np.nan])),
         slice_reason=("",) * n_slices,
         smiles=(None,) * n_slices,
         dividend_years=(np.empty(0),) * len(table.underlyings),

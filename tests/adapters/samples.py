@@ -92,7 +92,7 @@ def table_text(header: tuple[str, ...], *rows: tuple[object, ...]) -> str:
 def the_fault(action: Callable[[], object]) -> Fault:
     """The one fault that `action` raises."""
     faults = the_faults(action)
-    assert 1 == len(faults), [str(fault) for fault in faults]
+    assert len(faults) == 1, [str(fault) for fault in faults]
     return faults[0]
 
 

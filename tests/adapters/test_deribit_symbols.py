@@ -23,7 +23,10 @@ SAMPLES: list[tuple[str, DeribitSymbol]] = [
         "BTC-24APR26-88000-C",
         DeribitOption(base="BTC", expiry=date(2026, 4, 24), strike=Decimal(88000), right=Right.CALL),
     ),
-    ("ETH-7FEB26-2000-P", DeribitOption(base="ETH", expiry=date(2026, 2, 7), strike=Decimal(2000), right=Right.PUT)),
+    (
+        "ETH-7FEB26-2000-P",
+        DeribitOption(base="ETH", expiry=date(2026, 2, 7), strike=Decimal(2000), right=Right.PUT),
+    ),
     (
         "XRP_USDC-30JUN23-0d4215-C",
         DeribitOption(base="XRP_USDC", expiry=date(2023, 6, 30), strike=Decimal("0.4215"), right=Right.CALL),
@@ -74,7 +77,12 @@ def test_what_is_no_name_is_refused(text: str) -> None:
         parse_deribit(text)
 
 
-@given(st.one_of(st.text(max_size=25), st.from_regex(r"[A-Z]{3}-\d{1,2}[A-Z]{3}\d\d-\d{1,6}(d\d+)?-[CP]", fullmatch=True)))
+@given(
+    st.one_of(
+        st.text(max_size=25),
+        st.from_regex(r"[A-Z]{3}-\d{1,2}[A-Z]{3}\d\d-\d{1,6}(d\d+)?-[CP]", fullmatch=True),
+    )
+)
 @settings(max_examples=100)
 def test_any_text_parses_or_is_refused(text: str) -> None:
     try:

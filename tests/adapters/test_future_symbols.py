@@ -26,7 +26,9 @@ def test_what_is_printed_parses_back(parts: FutureSymbol) -> None:
     assert parts == parse_future(print_future(parts))
 
 
-@pytest.mark.parametrize("text", ["", "ES", "ESH0", "ESA20", "esH20", "H20", "ESH2020", "TOOLONGH20", "ESH2٠"])
+@pytest.mark.parametrize(
+    "text", ["", "ES", "ESH0", "ESA20", "esH20", "H20", "ESH2020", "TOOLONGH20", "ESH2٠"]
+)
 def test_what_is_no_symbol_is_refused(text: str) -> None:
     with pytest.raises(InvalidValueError, match="expected root, month letter and two digits"):
         parse_future(text)

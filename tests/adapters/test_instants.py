@@ -24,7 +24,7 @@ LAST_NS = parse_instant("2261-12-31T23:59:59.999999999Z")
     ],
 )
 def test_one_instant_has_many_spellings(text: str) -> None:
-    assert 1_556_913_600_000_000_000 == parse_instant(text)
+    assert parse_instant(text) == 1_556_913_600_000_000_000
 
 
 @given(st.integers(FIRST_NS, LAST_NS))
@@ -34,13 +34,23 @@ def test_what_is_printed_parses_back_to_the_nanosecond(instant_ns: int) -> None:
 
 
 def test_a_time_without_a_zone_is_refused() -> None:
-    with pytest.raises(InvalidValueError, match="a time without a zone; expected an ISO 8601 time with its zone"):
+    with pytest.raises(
+        InvalidValueError, match="a time without a zone; expected an ISO 8601 time with its zone"
+    ):
         parse_instant("2019-05-03T16:00:00")
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "now", "2019-02-30T10:00Z", "2019-05-03T25:00Z", "2019-05-03T10:00+25:00", "9999-01-01T00:00Z", "2019-05-03"],
+    [
+        "",
+        "now",
+        "2019-02-30T10:00Z",
+        "2019-05-03T25:00Z",
+        "2019-05-03T10:00+25:00",
+        "9999-01-01T00:00Z",
+        "2019-05-03",
+    ],
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(InvalidValueError, match="time: found"):
@@ -61,5 +71,5 @@ def test_new_york_changes_its_clocks() -> None:
     winter = local_instant(date(2020, 1, 6), time(9, 30), NEW_YORK)
     summer = local_instant(date(2020, 7, 6), time(9, 30), NEW_YORK)
 
-    assert ("2020-01-06T14:30:00Z", "2020-07-06T13:30:00Z") == (print_instant(winter), print_instant(summer))
+    assert (print_instant(winter), print_instant(summer)) == ("2020-01-06T14:30:00Z", "2020-07-06T13:30:00Z")
     assert time(9, 30) == local_time(winter, NEW_YORK).time() == local_time(summer, NEW_YORK).time()

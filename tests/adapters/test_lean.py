@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.adapters.samples import the_fault, the_faults, write_zip
 
 from flatbook.adapters.files.instants import parse_instant
 from flatbook.adapters.files.market import MarketFile, read_market
 from flatbook.model.events import ForwardQuoted, QuotesSeen, UnderlyingQuoted
 from flatbook.model.instruments import Kind, Settlement, Style, TickBand
-from tests.adapters.samples import the_fault, the_faults, write_zip
 
 AT_NS = parse_instant("2015-12-24T11:00:00-05:00")
 CALL = "20151224_goog_minute_quote_american_call_7500000_20160115"
@@ -38,28 +38,34 @@ def test_bars_become_contracts_with_the_close_of_the_minute_asked_for(tmp_path: 
     market = _reading(_folder(tmp_path))()
     call, put = market.events[0].instruments
 
-    assert ("lean", AT_NS) == (market.format, market.at_ns)
-    assert ("GOOG160115C00750000", "GOOG", Style.AMERICAN, 100.0, 750.0) == (
+    assert (market.format, market.at_ns) == ("lean", AT_NS)
+    assert (
         call.symbol, call.underlying, call.style, call.multiplier, call.strike,
-    )  # fmt: skip
+    ) == ("GOOG160115C00750000", "GOOG", Style.AMERICAN, 100.0, 750.0)  # fmt: skip
     assert (parse_instant("2016-01-15T16:00:00-05:00"), "GOOG160115P00750000") == (call.expiry_ns, put.symbol)
     assert UnderlyingQuoted(received_ns=AT_NS, underlying="GOOG", price=749.22) == market.events[1]
-    assert QuotesSeen(
-        received_ns=AT_NS,
-        symbols=(call.symbol, put.symbol),
-        bid_ticks=(1020, None),
-        ask_ticks=(1030, 50),
-        bid_sizes=(7, None),
-        ask_sizes=(8, 19),
-    ) == market.events[2]
+    assert (
+        QuotesSeen(
+            received_ns=AT_NS,
+            symbols=(call.symbol, put.symbol),
+            bid_ticks=(1020, None),
+            ask_ticks=(1030, 50),
+            bid_sizes=(7, None),
+            ask_sizes=(8, 19),
+        )
+        == market.events[2]
+    )
 
 
 @pytest.mark.parametrize(
-    ("clock", "bid"), [("10:58:59", None), ("10:59:00", 1000), ("10:59:59", 1000), ("11:01:00", 1040), ("12:30:00", 1040)]
+    ("clock", "bid"),
+    [("10:58:59", None), ("10:59:00", 1000), ("10:59:59", 1000), ("11:01:00", 1040), ("12:30:00", 1040)],
 )
 def test_no_bar_from_after_the_minute_is_used(tmp_path: Path, clock: str, bid: int | None) -> None:
     early = "34200000,0,0,0,7489800,100,0,0,0,7494600,100\n"
-    market = _reading(_folder(tmp_path, stock=early, **{CALL: BARS}), at_ns=parse_instant(f"2015-12-24T{clock}-05:00"))()
+    market = _reading(
+        _folder(tmp_path, stock=early, **{CALL: BARS}), at_ns=parse_instant(f"2015-12-24T{clock}-05:00")
+    )()
 
     assert (bid,) == market.events[-1].bid_ticks
 
@@ -67,8 +73,8 @@ def test_no_bar_from_after_the_minute_is_used(tmp_path: Path, clock: str, bid: i
 def test_a_quote_older_than_five_minutes_is_kept_and_noted(tmp_path: Path) -> None:
     market = _reading(_folder(tmp_path, **{CALL: BARS}), at_ns=parse_instant("2015-12-24T11:06:01-05:00"))()
 
-    assert [("stale", 1)] == [(note.kind, note.count) for note in market.notes]
-    assert (1040,) == market.events[-1].bid_ticks
+    assert [(note.kind, note.count) for note in market.notes] == [("stale", 1)]
+    assert market.events[-1].bid_ticks == (1040,)
 
 
 def test_hourly_bars_count_once_they_are_complete(tmp_path: Path) -> None:
@@ -85,10 +91,10 @@ def test_hourly_bars_count_once_they_are_complete(tmp_path: Path) -> None:
     early = _reading(tmp_path, at_ns=parse_instant("2014-06-06T10:58:00-04:00"))()
     late = _reading(tmp_path, at_ns=parse_instant("2014-06-06T16:00:00-04:00"))()
 
-    assert ((100, 100), (200,)) == (early.events[-1].bid_ticks, late.events[-1].bid_ticks)
+    assert (early.events[-1].bid_ticks, late.events[-1].bid_ticks) == ((100, 100), (200,))
     assert parse_instant("2014-06-20T16:00:00-04:00") == early.events[0].instruments[0].expiry_ns
-    assert {"other_days": 1} == {note.kind: note.count for note in early.notes}
-    assert {"other_days": 1, "expired": 1, "stale": 1} == {note.kind: note.count for note in late.notes}
+    assert {note.kind: note.count for note in early.notes} == {"other_days": 1, "stale": 2}
+    assert {note.kind: note.count for note in late.notes} == {"other_days": 1, "expired": 1, "stale": 1}
 
 
 def _futures_folder(tmp_path: Path, front: str = "43200000,0,0,0,3217,5,0,0,0,3217.25,57\n") -> Path:
@@ -113,67 +119,72 @@ def test_options_on_a_future_settle_into_it(tmp_path: Path) -> None:
     option, front, back = market.events[0].instruments
     expiry_ns = parse_instant("2020-03-20T09:30:00-04:00")
 
-    assert ("ES200320C03200000", "ES", "ES", 50.0, Settlement.AM) == (
+    assert (
         option.symbol, option.underlying, option.option_class, option.multiplier, option.settlement,
-    )  # fmt: skip
+    ) == ("ES200320C03200000", "ES", "ES", 50.0, Settlement.AM)  # fmt: skip
     assert (expiry_ns, expiry_ns) == (option.expiry_ns, front.expiry_ns)
     assert ("ESH20", Kind.FUTURE, "ESM20", (TickBand(0, 25),)) == (
         front.symbol, front.kind, back.symbol, front.tick_table,
     )  # fmt: skip
     assert UnderlyingQuoted(received_ns=at_ns, underlying="ES", price=3217.125) == market.events[1]
     assert (
-        ForwardQuoted(received_ns=at_ns, option_class="ES", expiry_ns=expiry_ns, price=3217.125, symbol="ESH20")
+        ForwardQuoted(
+            received_ns=at_ns, option_class="ES", expiry_ns=expiry_ns, price=3217.125, symbol="ESH20"
+        )
         == market.events[2]
     )
-    assert ((5025, 321700, 321625), (5075, 321725, 321700)) == (
+    assert (
         market.events[3].bid_ticks, market.events[3].ask_ticks,
-    )  # fmt: skip
+    ) == ((5025, 321700, 321625), (5075, 321725, 321700))  # fmt: skip
 
 
 def test_a_front_future_with_one_side_gives_way_to_the_next(tmp_path: Path) -> None:
-    market = _reading(_futures_folder(tmp_path, "43200000,0,0,0,3217,5,,,,,0\n"), at_ns=parse_instant("2020-01-06T12:00:00Z"))()
+    market = _reading(
+        _futures_folder(tmp_path, "43200000,0,0,0,3217,5,,,,,0\n"),
+        at_ns=parse_instant("2020-01-06T12:00:00Z"),
+    )()
 
-    assert 3216.625 == market.events[1].price
-    assert {"front": 1, "no_forward": 1, "one_sided": 1} == {note.kind: note.count for note in market.notes}
+    assert market.events[1].price == 3216.625
+    assert {note.kind: note.count for note in market.notes} == {"front": 1, "no_forward": 1, "one_sided": 1}
 
 
 def test_a_snapshot_needs_a_time(tmp_path: Path) -> None:
     fault = the_fault(_reading(_folder(tmp_path), at_ns=None))
 
-    assert "no time for the snapshot" == fault.found
-    assert "a time on one of the days it holds: 2015-12-24" == fault.expected
-    assert "give the time of the snapshot (at)" == fault.action
+    assert fault.found == "no time for the snapshot"
+    assert fault.expected == "a time on one of the days it holds: 2015-12-24"
+    assert fault.action == "give the time of the snapshot (at)"
 
 
 def test_another_day_lists_those_there_are(tmp_path: Path) -> None:
     fault = the_fault(_reading(_folder(tmp_path), at_ns=parse_instant("2015-12-28T11:00:00-05:00")))
 
-    assert ("option quotes of 2015-12-24", "option quotes of 2015-12-28") == (fault.found, fault.expected)
+    assert (fault.found, fault.expected) == ("option quotes of 2015-12-24", "option quotes of 2015-12-28")
 
 
 def test_options_without_their_stock_are_a_fault(tmp_path: Path) -> None:
     fault = the_fault(_reading(_folder(tmp_path, stock="")))
 
-    assert "no minute quotes of GOOG on 2015-12-24" == fault.found
+    assert fault.found == "no minute quotes of GOOG on 2015-12-24"
 
 
 def test_a_stock_with_one_side_is_a_fault(tmp_path: Path) -> None:
     fault = the_fault(_reading(_folder(tmp_path, stock="39600000,,,,,0,0,0,0,7494600,100\n")))
 
-    assert "no two-sided quote by 2015-12-24T16:00:00Z" == fault.found
+    assert fault.found == "no two-sided quote by 2015-12-24T16:00:00Z"
 
 
 def test_another_underlying_is_a_fault(tmp_path: Path) -> None:
     fault = the_fault(_reading(_folder(tmp_path), underlying="AAPL"))
 
-    assert ("option quotes of GOOG", "option quotes of AAPL") == (fault.found, fault.expected)
+    assert (fault.found, fault.expected) == ("option quotes of GOOG", "option quotes of AAPL")
 
 
 def test_nothing_alive_is_a_fault(tmp_path: Path) -> None:
     gone = "20151224_goog_minute_quote_american_call_7500000_20151218"
     fault = the_fault(_reading(_folder(tmp_path, **{gone: BARS})))
 
-    assert "no contract of GOOG quoted on 2015-12-24 and alive at 2015-12-24T16:00:00Z" == fault.found
+    assert fault.found == "no contract of GOOG quoted on 2015-12-24 and alive at 2015-12-24T16:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -193,33 +204,35 @@ def test_a_wrong_bar_is_a_fault(tmp_path: Path, line: str, where: str, found: st
 
     assert f"20151224_quote_american.zip {CALL}.csv {where}" == fault.where
     assert found == fault.found
-    assert "fetch the file again" == fault.action
+    assert fault.action == "fetch the file again"
 
 
 def test_bars_out_of_order_are_a_fault(tmp_path: Path) -> None:
     lines = BARS.splitlines(keepends=True)
     fault = the_fault(_reading(_folder(tmp_path, **{CALL: "".join(reversed(lines))})))
 
-    assert "milliseconds since midnight, or YYYYMMDD HH:MM, never falling" == fault.expected
+    assert fault.expected == "milliseconds since midnight, or YYYYMMDD HH:MM, never falling"
 
 
 def test_faults_of_many_contracts_are_told_at_once(tmp_path: Path) -> None:
     faults = the_faults(_reading(_folder(tmp_path, **{CALL: "x\n", PUT: "39600000,1\n"})))
 
-    assert 2 == len(faults)
+    assert len(faults) == 2
 
 
 def test_a_name_that_is_no_contract_is_a_fault(tmp_path: Path) -> None:
-    fault = the_fault(_reading(_folder(tmp_path, **{CALL: BARS, "20151224_goog_minute_quote_american_call": BARS})))
+    fault = the_fault(
+        _reading(_folder(tmp_path, **{CALL: BARS, "20151224_goog_minute_quote_american_call": BARS}))
+    )
 
-    assert "a name that names no contract" == fault.found
+    assert fault.found == "a name that names no contract"
 
 
 def test_a_strike_finer_than_a_symbol_can_say_is_a_fault(tmp_path: Path) -> None:
     fine = "20151224_goog_minute_quote_american_call_7500001_20160115"
     fault = the_fault(_reading(_folder(tmp_path, **{CALL: BARS, fine: BARS})))
 
-    assert "a contract that has no OCC symbol here" == fault.found
+    assert fault.found == "a contract that has no OCC symbol here"
 
 
 @pytest.mark.parametrize("kept", [0.2, 0.5, 0.9])
@@ -229,19 +242,19 @@ def test_a_truncated_zip_is_a_fault(tmp_path: Path, kept: float) -> None:
     file.write_bytes(raw[: int(len(raw) * kept)])
     fault = the_fault(_reading(tmp_path))
 
-    assert "20151224_quote_american.zip" == fault.where
+    assert fault.where == "20151224_quote_american.zip"
     assert fault.found.startswith("a zip that cannot be read")
-    assert ("a complete zip of LEAN quotes", "fetch the file again") == (fault.expected, fault.action)
+    assert (fault.expected, fault.action) == ("a complete zip of LEAN quotes", "fetch the file again")
 
 
 def test_one_zip_of_a_folder_can_be_named(tmp_path: Path) -> None:
     market = _reading(_folder(tmp_path) / "20151224_quote_american.zip")()
 
-    assert 2 == len(market.events[0].instruments)
+    assert len(market.events[0].instruments) == 2
 
 
 def test_a_future_without_known_terms_is_a_fault(tmp_path: Path) -> None:
     write_zip(tmp_path / "fop_x.zip", **{"20200106_cl_minute_quote_american_call_600000_20200320": BARS})
     fault = the_fault(_reading(tmp_path, at_ns=parse_instant("2020-01-06T12:00:00Z")))
 
-    assert ("options on the future CL", "one whose terms are known: ES") == (fault.found, fault.expected)
+    assert (fault.found, fault.expected) == ("options on the future CL", "one whose terms are known: ES")

@@ -23,20 +23,25 @@ symbols = st.builds(
 
 @pytest.mark.parametrize("text", ["SPXW190621C02900000", "SPXW  190621C02900000"])
 def test_both_forms_say_the_same(text: str) -> None:
-    assert SPXW == parse_osi(text)
+    assert parse_osi(text) == SPXW
 
 
 def test_a_symbol_prints_in_both_forms() -> None:
-    assert "SPXW190621C02900000" == print_osi(SPXW)
-    assert "SPXW  190621C02900000" == print_osi_padded(SPXW)
-    assert 2900.0 == SPXW.strike
+    assert print_osi(SPXW) == "SPXW190621C02900000"
+    assert print_osi_padded(SPXW) == "SPXW  190621C02900000"
+    assert SPXW.strike == 2900.0
 
 
 def test_an_adjusted_root_ends_in_a_digit() -> None:
     """Seven digits in a row after the root: the last fifteen characters are the contract."""
     parts = parse_osi("AAPL1140719P00095500")
 
-    assert ("AAPL1", date(2014, 7, 19), Right.PUT, 95.5) == (parts.root, parts.expiry, parts.right, parts.strike)
+    assert ("AAPL1", date(2014, 7, 19), Right.PUT, 95.5) == (
+        parts.root,
+        parts.expiry,
+        parts.right,
+        parts.strike,
+    )
 
 
 @given(symbols)
@@ -84,5 +89,5 @@ def test_any_text_parses_or_is_refused(text: str) -> None:
 
 
 def test_other_names_are_not_compacted() -> None:
-    assert "BTC-27MAR26" == compact_osi("BTC-27MAR26")
-    assert "SPXW  no" == compact_osi("SPXW  no")
+    assert compact_osi("BTC-27MAR26") == "BTC-27MAR26"
+    assert compact_osi("SPXW  no") == "SPXW  no"

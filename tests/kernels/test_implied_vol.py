@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tests.kernels.columns import NONE, columns
+from tests.naive.implied_vol import implied_vol as naive_implied_vol
 
 from flatbook.kernels import implied_vol as iv
 from flatbook.kernels.black import price_european
 from flatbook.kernels.implied_vol import implied_vol_american, implied_vol_european
 from flatbook.kernels.tree import price_american
-from tests.kernels.columns import NONE, columns
-from tests.naive.implied_vol import implied_vol as naive_implied_vol
 
 CALL, PUT = 1.0, -1.0
 
@@ -153,7 +153,7 @@ def test_the_american_price_gives_back_a_vol_that_makes_it(
 def test_american_puts_beyond_the_exercise_boundary_are_flagged():
     vol, reason = american(30.0, 70.0, 100.0, 0.5, 0.05, 0.0, PUT, noise=0.01)
 
-    assert (iv.NO_TIME_VALUE, True) == (reason, math.isnan(vol))
+    assert (reason, math.isnan(vol)) == (iv.NO_TIME_VALUE, True)
 
 
 def test_american_puts_above_their_strike_are_flagged():

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from tests.kernels.columns import NONE, columns
+from tests.naive import black as naive
 
 from flatbook.kernels.black import price_european
 from flatbook.kernels.scenarios import reprice_american, reprice_european
 from flatbook.kernels.tree import price_american
-from tests.kernels.columns import NONE, columns
-from tests.naive import black as naive
 
 QUIET = np.zeros(1)
 MOVES = np.array([-0.2, -0.03, 0.0, 0.07])

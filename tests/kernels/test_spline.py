@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import CubicSpline, make_smoothing_spline
+from tests.naive import spline as naive
 
 from flatbook.kernels.spline import evaluate_slope, evaluate_spline, fit_smoothing_spline
-from tests.naive import spline as naive
 
 
 def points(n=12, seed=3):

@@ -41,6 +41,9 @@ def test_quotes_that_no_model_reaches_are_out_of_bounds():
     forward, strike = np.full(4, 100.0), np.array([90.0, 90.0, 80.0, 90.0])
     floor = np.array([0.0, 0.0, 20.0, 0.0])
 
-    assert outside_bounds(
-        bid, ask, forward, strike, np.ones(4), np.ones(4), floor
-    ).tolist() == [True, True, True, False]
+    assert outside_bounds(bid, ask, forward, strike, np.ones(4), np.ones(4), floor).tolist() == [
+        True,
+        True,
+        True,
+        False,
+    ]

@@ -4,6 +4,7 @@ Sources: J. Cox, S. Ross, M. Rubinstein, J. Financial Economics 7 (1979) 229-263
 Mathematical Finance 3 (1996) 319-346.
 """
 
+import itertools
 import math
 
 from tests.naive import black
@@ -18,9 +19,7 @@ def price_crr(spot, strike, years, vol, rate, dividend_yield, sign, steps, ameri
     ladder = [spot * up**power for power in range(-steps, steps + 1)]
     values = [max(sign * (ladder[2 * j] - strike), 0.0) for j in range(steps + 1)]
     for k in range(steps - 1, -1, -1):
-        held = (
-            shrink * (rise * high + (1.0 - rise) * low) for low, high in zip(values, values[1:], strict=False)
-        )
+        held = (shrink * (rise * high + (1.0 - rise) * low) for low, high in itertools.pairwise(values))
         if not american:
             values = list(held)
             continue

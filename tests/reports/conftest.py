@@ -37,7 +37,7 @@ NOW = 1_555_000_000 * 1_000_000_000  # 2019-04-11 16:26:40 UTC
 DAY = 86_400 * 1_000_000_000
 SPOT, RATE = 2900.0, 0.02
 EXPIRIES = (("SPXW", 4), ("SPXW", 11), ("SPX", 36), ("SPXW", 64), ("SPX", 160))
-HOSTILE = '<script>alert("x")</script>&\'desk\''
+HOSTILE = "<script>alert(\"x\")</script>&'desk'"
 SOURCES = Sources(
     book="fills.csv", market="spx.csv", format="flatbook csv", notes=("one day",), synthetic=True
 )
@@ -126,8 +126,9 @@ def desk(name: str = "index desk") -> Desk:
         hedges=(
             HedgeTerms(instrument=future("ESM19", 50.0), spread=0.25, fee_per_contract=1.2),
             HedgeTerms(
-                instrument=future("SPY", 100.0, kind=Kind.SHARE, price_ratio=0.1),
+                instrument=future("SPY", 1.0, kind=Kind.SHARE, price_ratio=0.1),
                 spread=0.01,
+                fee_per_contract=0.02,
                 correlation=0.995,
             ),
         ),
@@ -137,11 +138,12 @@ def desk(name: str = "index desk") -> Desk:
 
 
 LIMITS = (
-    Limit(measure=LimitMeasure.SERIES_CONTRACTS, limit_hard=400.0),
-    Limit(measure=LimitMeasure.DELTA_USD, underlying="SPX", limit_hard=50e6),
-    Limit(measure=LimitMeasure.VEGA_USD_PER_POINT, underlying="SPX", limit_hard=100e3),
-    Limit(measure=LimitMeasure.GAP_LOSS_USD, limit_hard=20e6, owner="head of desk"),
-    Limit(measure=LimitMeasure.CAPITAL_USD, limit_hard=40e6),
+    Limit(measure=LimitMeasure.SERIES_CONTRACTS, limit_hard=50.0),
+    Limit(measure=LimitMeasure.DELTA_USD, underlying="SPX", limit_hard=20e6),
+    Limit(measure=LimitMeasure.VEGA_USD_PER_POINT, underlying="SPX", limit_hard=30e3),
+    Limit(measure=LimitMeasure.VEGA_USD_PER_POINT, underlying="SPX", bucket="2m", limit_hard=16e3),
+    Limit(measure=LimitMeasure.GAP_LOSS_USD, limit_hard=5e6, owner="head of desk"),
+    Limit(measure=LimitMeasure.CAPITAL_USD, limit_hard=1e6),
 )
 
 
@@ -161,11 +163,11 @@ def fill(number: int, symbol: str, side: Side, quantity: int) -> Fill:
 
 
 FILLS = (
-    fill(1, "SPX 036d C2925", Side.SELL, 250),  # customers buy calls
-    fill(2, "SPX 036d C2950", Side.SELL, 200),
-    fill(3, "SPX 160d C3000", Side.SELL, 120),
-    fill(4, "SPXW 011d P2850", Side.SELL, 40),
-    fill(5, "SPXW 064d P2800", Side.BUY, 90),
+    fill(1, "SPX 036d C2925", Side.SELL, 25),  # customers buy calls
+    fill(2, "SPX 036d C2950", Side.SELL, 20),
+    fill(3, "SPX 160d C3000", Side.SELL, 12),
+    fill(4, "SPXW 011d P2850", Side.SELL, 4),
+    fill(5, "SPXW 064d P2800", Side.BUY, 9),
 )
 
 
@@ -203,9 +205,7 @@ def cycle() -> Cycle:
 def hurt_cycle() -> Cycle:
     """A held series has no price of its underlying, another stands in an expiry without quotes; names are hostile."""
     items = chain()
-    evil = option(
-        "EVIL", 30, 100.0, Right.CALL, symbol='<img src=x onerror="x">', underlying="<b>NOSPOT</b>"
-    )
+    evil = option("EVIL", 30, 100.0, Right.CALL, symbol='<img src=x onerror="x">', underlying="<b>NOSPOT</b>")
     silent = option("SPXW", 20, 2900.0, Right.PUT)
     return cycle_of(
         InstrumentsListed(received_ns=NOW, instruments=(*items, evil, silent)),

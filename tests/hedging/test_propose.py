@@ -1,0 +1,112 @@
+"""Which hedge, how much, and when none."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flatbook.exposure.aggregate import aggregate
+from flatbook.exposure.slides import gap, slide
+from flatbook.hedging.propose import propose, trades
+from flatbook.limits.check import Measured, check
+from flatbook.margin.haircut import requirement
+from flatbook.model.instruments import Right
+from flatbook.model.measures import Measure
+from flatbook.model.parameters import HedgeTerms, Limit, LimitMeasure
+from flatbook.riskprice.cost import cheapest_costs
+from flatbook.riskprice.price import risk_price
+from flatbook.valuation.values import value
+from tests.worlds import desk, option, share, view_by_hand
+
+_CALL = option("C100", 100.0, 60, Right.CALL)
+_SHARE = HedgeTerms(instrument=share("XYZ"), spread=0.02, fee_per_contract=0.005)
+_ETF = HedgeTerms(instrument=share("ETF", price_ratio=0.5), spread=0.02, lot=100, correlation=0.95)
+_CHEAP_ETF = HedgeTerms(instrument=share("ETF", price_ratio=0.5), spread=0.002, lot=100, correlation=0.95)
+
+
+def plan(contracts, hedges=(_SHARE, _ETF), *, limit=None, aversion=1e-6):
+    """The hedges of a book of `contracts` calls."""
+    the_desk = desk(hedges=hedges, aversion=aversion)
+    instruments = [_CALL, *(terms.instrument for terms in hedges)]
+    market = view_by_hand(instruments, spot=100.0, vols=[0.25] + [np.nan] * len(hedges))
+    values = value(market)
+    quantity = np.array([contracts] + [0] * len(hedges))
+    exposure = aggregate(quantity, values, market, the_desk)
+    measured = Measured(
+        exposure=exposure,
+        gaps=gap(slide(quantity, values, market)),
+        capital=requirement(quantity, values, market, the_desk),
+        values=values,
+        market=market,
+    )
+    standing = check(measured, (limit,) if limit else (), {})
+    price = risk_price(exposure, values, market, the_desk, cheapest_costs(the_desk, market.table, values))
+    return propose(exposure, price, standing, values, market, the_desk), exposure, values
+
+
+@settings(max_examples=40, deadline=None)
+@given(contracts=st.integers(-2000, 2000), aversion=st.floats(1e-8, 1e-3))
+def test_a_hedge_never_makes_delta_larger_and_ends_inside_its_band(contracts, aversion):
+    """Whatever the position and the appetite."""
+    hedges, _, values = plan(contracts, aversion=aversion)
+    for hedge in hedges:
+        assert abs(hedge.delta_after_usd) <= abs(hedge.delta_before_usd) + 1e-9
+        assert abs(hedge.delta_after_usd) <= hedge.band_usd + 1e-6
+        if hedge.chosen:
+            traded = trades(hedges, 3) @ values.greeks[:, Measure.DELTA_USD]
+            assert hedge.delta_before_usd + traded == pytest.approx(hedge.delta_after_usd)
+            assert hedge.chosen.quantity % (100 if hedge.chosen.symbol == "ETF" else 1) == 0
+
+
+def test_the_underlying_itself_beats_a_proxy_with_basis_risk_and_the_proxy_is_named():
+    """Much the same to trade; the basis decides."""
+    (hedge,), _, _ = plan(-400)
+
+    assert hedge.chosen.symbol == "XYZ"
+    assert [one.symbol for one in hedge.alternatives] == ["ETF"]
+    assert hedge.alternatives[0].basis_deviation_usd > hedge.chosen.basis_deviation_usd == 0.0
+
+
+def test_a_proxy_that_is_cheap_enough_beats_the_underlying_unless_the_desk_fears_its_basis():
+    """Cost plus aversion / 2 times variance."""
+    (calm,), _, _ = plan(-400, hedges=(_SHARE, _CHEAP_ETF))
+    (afraid,), _, _ = plan(-400, hedges=(_SHARE, _CHEAP_ETF), aversion=1e-3)
+
+    assert (calm.chosen.symbol, afraid.chosen.symbol) == ("ETF", "XYZ")
+
+
+def test_a_delta_inside_the_band_is_left_alone_with_a_reason():
+    """A band of an indifferent desk is wide."""
+    (hedge,), _, _ = plan(-5, aversion=1e-9)
+
+    assert hedge.chosen is None
+    assert "inside the no-trade band" in hedge.reason
+
+
+@pytest.mark.parametrize(("utilisation", "band_share"), [(0.3, 1.0), (0.6, 0.5), (0.8, 0.0)])
+def test_a_strained_limit_halves_the_band_and_then_hedges_to_the_centre(utilisation, band_share):
+    """Domain reference 8.1."""
+    (free,), exposure, _ = plan(-400)
+    hard = abs(exposure.desk[Measure.DELTA_USD]) / utilisation
+    (hedge,), _, _ = plan(
+        -400, limit=Limit(measure=LimitMeasure.DELTA_USD, underlying="XYZ", limit_hard=hard)
+    )
+
+    assert abs(hedge.target_usd) == pytest.approx(free.band_usd * band_share)
+    assert abs(hedge.delta_after_usd) <= free.band_usd * band_share + 100.0
+
+
+def test_without_a_hedge_instrument_the_delta_stays_and_the_reason_is_told():
+    """Not silently."""
+    (hedge,), _, _ = plan(-400, hedges=())
+
+    assert hedge.chosen is None
+    assert "no hedge instrument" in hedge.reason
+    assert hedge.delta_after_usd == hedge.delta_before_usd
+
+
+def test_costs_are_half_the_spread_and_the_fee():
+    """A cent and half a cent a share."""
+    (hedge,), _, _ = plan(-400)
+
+    assert hedge.chosen.cost_usd == pytest.approx(abs(hedge.chosen.quantity) * 0.015)

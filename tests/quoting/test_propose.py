@@ -1,0 +1,126 @@
+"""Quotes under every inventory: outward, ordered, legal, honest about why."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flatbook.limits.ladder import Step
+from flatbook.model.parameters import Limit, LimitMeasure, QuotingRules
+from flatbook.quoting.propose import REASON_TEXT, QuoteReason
+from flatbook.quoting.ticks import NO_PRICE, step_ticks
+from tests.engine.test_step import run
+from tests.worlds import fill, index_desk, index_facts
+
+_RULES = QuotingRules(
+    half_spread_vol_points=0.3, half_spread_min=0.05, size=20, inventory_full_contracts=100, width_max=12.0
+)
+_SYMBOLS = ("IDXW030C5000", "IDXW030P4900", "IDXW090C5200", "IDXW090P5000")
+
+
+def quoted(positions, limits=(), rules=_RULES, aversion=2e-6):
+    """The cycle of a book of positions."""
+    fills = [fill(n, s, "buy" if q > 0 else "sell", abs(q), 50.0) for n, (s, q) in enumerate(positions) if q]
+    return run(
+        index_facts(
+            fills=tuple(fills),
+            limits=tuple(limits),
+            the_desk=index_desk(quoting=rules, aversion=aversion),
+            days=(30, 90),
+            width=0.06,
+        )
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    positions=st.lists(st.tuples(st.sampled_from(_SYMBOLS), st.integers(-300, 300)), max_size=4),
+    vega=st.floats(2e4, 1e7),
+    gap=st.floats(1e5, 1e8),
+    aversion=st.floats(1e-8, 1e-3),
+)
+def test_every_quote_is_ordered_on_the_grid_legal_and_off_the_market(positions, vega, gap, aversion):
+    """bid < offer, multiples of the step, no wider than allowed, never taking, sizes within bounds."""
+    limits = (
+        Limit(measure=LimitMeasure.VEGA_USD_PER_POINT, underlying="IDX", limit_hard=vega),
+        Limit(measure=LimitMeasure.GAP_LOSS_USD, underlying="IDX", limit_hard=gap),
+        Limit(measure=LimitMeasure.SERIES_CONTRACTS, limit_hard=150.0),
+    )
+    cycle = quoted(positions, limits, aversion=aversion)
+    quotes, table, market = cycle.quotes, cycle.table, cycle.market
+    bid, ask = quotes.bid != NO_PRICE, quotes.ask != NO_PRICE
+    both = bid & ask
+
+    assert np.all(quotes.bid[both] < quotes.ask[both])
+    assert np.all((quotes.ask - quotes.bid)[both] <= 1200)
+    assert np.all(quotes.bid[bid] % step_ticks(quotes.bid, table)[bid] == 0)
+    assert np.all(quotes.ask[ask] % step_ticks(quotes.ask - 1, table)[ask] == 0)
+    assert np.all(quotes.bid[bid] / 100.0 < np.where(np.isfinite(market.ask), market.ask, np.inf)[bid])
+    assert np.all(quotes.ask[ask] / 100.0 > np.where(np.isfinite(market.bid), market.bid, -np.inf)[ask])
+    assert np.all((quotes.bid_size[bid] >= 1) & (quotes.bid_size[bid] <= 20))
+    assert np.all(quotes.bid_size[~bid] == 0)
+    assert np.all(quotes.ask_size[~ask] == 0)
+    live = table.is_option & np.isfinite(cycle.values.price)
+    assert np.all((bid | ask)[live])  # the desk keeps quoting
+
+
+@settings(max_examples=10, deadline=None)
+@given(contracts=st.integers(-99, 99))
+def test_more_of_a_series_moves_its_quotes_down_and_less_up(contracts):
+    """Monotone in inventory."""
+    less, more = quoted([("IDXW030C5000", contracts)]), quoted([("IDXW030C5000", contracts + 100)])
+    row = less.table.row_of("IDXW030C5000")
+
+    assert more.quotes.lean[row] <= less.quotes.lean[row] + 1e-12
+    assert more.quotes.ask[row] <= less.quotes.ask[row]
+    assert more.quotes.bid[row] <= less.quotes.bid[row]
+
+
+def test_the_lean_stays_within_its_cap():
+    """However large the position and the aversion."""
+    cycle = quoted([("IDXW030C5000", -300)], aversion=1e-2)
+    live = np.isfinite(cycle.quotes.lean)
+
+    assert np.all(np.abs(cycle.quotes.lean[live]) <= cycle.quotes.half_spread[live] + 1e-12)
+
+
+def test_a_flat_book_quotes_nearly_neutral_at_full_size():
+    """Only the curvature of its own first contract moves a quote, by less than a step."""
+    cycle = quoted([])
+    both = (cycle.quotes.neutral_bid != NO_PRICE) & (cycle.quotes.bid != NO_PRICE)
+
+    assert np.all(np.abs(cycle.quotes.bid - cycle.quotes.neutral_bid)[both] <= 30)
+    assert np.all(cycle.quotes.bid_size[both] == 20)
+
+
+def test_a_breached_limit_pulls_one_side_and_says_so():
+    """Short vega at the hard limit: no offers, and the bids stay at full size."""
+    cycle = quoted(
+        [("IDXW090C5200", -200)],
+        [Limit(measure=LimitMeasure.VEGA_USD_PER_POINT, underlying="IDX", limit_hard=1e4)],
+    )
+    row = cycle.table.row_of("IDXW090C5200")
+
+    assert cycle.standing.worst is Step.HARD
+    assert (cycle.quotes.ask[row], cycle.quotes.ask_size[row]) == (NO_PRICE, 0)
+    assert cycle.quotes.bid_size[row] == 20
+    assert cycle.quotes.reason[row] == QuoteReason.ONE_SIDED
+
+
+def test_two_breached_limits_that_disagree_leave_one_side_quoted():
+    """Short vega wants puts bought; the upward gap wants them not bought."""
+    limits = (
+        Limit(measure=LimitMeasure.VEGA_USD_PER_POINT, underlying="IDX", limit_hard=1e4),
+        Limit(measure=LimitMeasure.GAP_LOSS_USD, underlying="IDX", limit_hard=1e5),
+    )
+    cycle = quoted([("IDXW090C5200", -200)], limits)
+    row = cycle.table.row_of("IDXW030P4900")
+
+    assert [one.step for one in cycle.standing.limits] == [Step.HARD, Step.HARD]
+    assert (cycle.quotes.bid[row] == NO_PRICE) != (cycle.quotes.ask[row] == NO_PRICE)
+
+
+@pytest.mark.parametrize("reason", QuoteReason, ids=lambda reason: reason.name)
+def test_every_reason_has_words(reason):
+    """What a trader reads."""
+    assert REASON_TEXT[reason]
