@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from flatbook import __version__
+from flatbook.cli.kernel_cache import use_kernel_cache
 from flatbook.model.errors import FaultsError, FlatbookError
 
 app = typer.Typer(
@@ -135,6 +136,7 @@ def example(
 
 def main() -> None:
     """Run a command; faults of the inputs end with exit code 2 and a line each."""
+    use_kernel_cache()
     try:
         app()
     except FaultsError as error:

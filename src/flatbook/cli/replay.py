@@ -20,7 +20,7 @@ def replay_journal(path: Path) -> None:
         The chain is broken, or a decision comes out differently.
     """
     proven = verify(path)
-    recorded = {decision.cause: decision.payload for decision in read_decisions(path)}
+    recorded = {decision.sequence_of_cause: decision.payload for decision in read_decisions(path)}
     state, decided = State(), {}
     for fact in read_facts(path):
         cycle = step(state, fact)

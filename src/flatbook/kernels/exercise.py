@@ -26,6 +26,16 @@ def present_value(
 
 
 @njit(cache=True, error_model="numpy")
+def delayed(dividend_years: Floats, longer: float) -> Floats:
+    """Times of dividends, those to come later by `longer` years."""
+    times = dividend_years.copy()
+    for i in range(times.size):
+        if times[i] > 0.0:
+            times[i] += longer
+    return times
+
+
+@njit(cache=True, error_model="numpy")
 def never_early(rate: float, dividend_yield: float, sign: float, paying: bool) -> bool:
     """Say whether waiting always pays, so that American and European agree."""
     if sign > 0.0:

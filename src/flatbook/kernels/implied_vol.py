@@ -101,7 +101,8 @@ def implied_vol_american(
     Returns
     -------
     vol : float64[n]
-        Annual decimal within 1e-7, at most 20; NaN where the reason is not OK.
+        Annual decimal within 1e-7, at most 20; NaN where the reason is not OK. Deep in the money the tree is flat
+        in vol, and it may wave by 1e-4 of the price at cash dividends: the answer is then one of the vols that fit.
     reason : int8[n]
         As for `implied_vol_european`; intrinsic means the best exercise at zero vol, now or later.
     """

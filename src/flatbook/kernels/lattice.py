@@ -187,10 +187,12 @@ def _exercise_later(
             american[j] += gain
         if smooth and j > 0 and (gain > 0.0) != (gain_below > 0.0):
             steep = abs(gain - gain_below)
-            low = abs(gain_below) / steep  # where the gain starts, in nodes above the lower one
-            kink_low, kink_high = (low, 1.0 - low)
-            american[j - 1] -= steep * kink_high * (1.0 - kink_high * kink_high) / 6.0
-            american[j] -= steep * kink_low * (1.0 - kink_low * kink_low) / 6.0
+            up = (
+                abs(gain_below) / steep
+            )  # where the gain starts, as a share of the way up from the lower node
+            down = 1.0 - up
+            american[j - 1] -= steep * down * (1.0 - down * down) / 6.0
+            american[j] -= steep * up * (1.0 - up * up) / 6.0
         gain_below = gain
 
 

@@ -42,11 +42,14 @@ def fit_smoothing_spline(x: Floats, y: Floats, weight: Floats, penalty: float) -
     second = np.full(n, _NAN)
     if not _fits(x, y, weight, penalty):
         return values, second
-    values[:] = y
-    second[:] = 0.0
+    for i in range(n):
+        values[i] = y[i]
+        second[i] = 0.0
     if n <= 2:
         return values, second
-    second[1:-1] = _bends(x, y, weight, penalty)
+    bends = _bends(x, y, weight, penalty)
+    for i in range(n - 2):
+        second[i + 1] = bends[i]
     for i in range(n):
         pull = 0.0
         if i < n - 1:
@@ -91,7 +94,9 @@ def _fits(x: Floats, y: Floats, weight: Floats, penalty: float) -> bool:
 def _bends(x: Floats, y: Floats, weight: Floats, penalty: float) -> Floats:
     """Second derivatives at the inner knots: (R + penalty Q' W^-1 Q) g = Q' y, five diagonals, as L D L'."""
     m = x.size - 2
-    gap = np.diff(x)
+    gap = np.empty(m + 1)
+    for j in range(m + 1):
+        gap[j] = x[j + 1] - x[j]
     diagonal = np.empty(m)
     first = np.zeros(m)  # couples j and j + 1
     other = np.zeros(m)  # couples j and j + 2
@@ -136,13 +141,26 @@ def _solve_banded(diagonal: Floats, first: Floats, other: Floats, right: Floats)
 
 
 @njit(cache=True, error_model="numpy")
+def _interval(knots: Floats, x: float) -> int:
+    """The last knot but one at or below x, by halving; 0 where there is none."""
+    low, high = 0, knots.size - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if knots[middle] <= x:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, error_model="numpy")
 def _at(knots: Floats, values: Floats, second: Floats, x: float) -> tuple[float, float]:
     n = knots.size
     if n == 0 or not abs(x) < _INFINITE:
         return _NAN, _NAN
     if n == 1:
         return values[0], 0.0
-    left = min(max(int(np.searchsorted(knots, x, side="right")) - 1, 0), n - 2)
+    left = _interval(knots, x)
     gap = knots[left + 1] - knots[left]
     chord = (values[left + 1] - values[left]) / gap
     if x < knots[0]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from flatbook.kernels import black
 from flatbook.kernels.black import price_one as price_black
-from flatbook.kernels.exercise import certain_exercise, present_value
+from flatbook.kernels.exercise import certain_exercise, delayed, never_early, present_value
 from flatbook.kernels.lattice import SCRATCH_ROWS, STEPS_MIN, early_exercise_premium
 
 Floats = NDArray[np.float64]
@@ -186,6 +186,8 @@ def _value_row(
             row[black.DIVIDEND_RHO] = -star * when * row[black.DELTA]
             row[black.THETA] = _theta(row, option, star) if when > 0.0 else 0.0
         return
+    if never_early(rate, dividend_yield, sign, star < spot):
+        return
     premium, slope, bend, now = early_exercise_premium(
         star, strike, years, vol, rate, dividend_yield, sign, steps, dividend_years, dividend_amounts, scratch
     )
@@ -231,9 +233,10 @@ def _add_premium(
     slope: float,
     bend: float,
 ) -> None:
-    sign = option[6]
+    years, dividend_yield, sign = option[2], option[5], option[6]
+    steepest = max(math.exp(-dividend_yield * years), 1.0)
     row[black.PRICE] += premium
-    row[black.DELTA] = sign * min(max(sign * (row[black.DELTA] + slope), 0.0), 1.0)
+    row[black.DELTA] = sign * min(max(sign * (row[black.DELTA] + slope), 0.0), steepest)
     row[black.GAMMA] = max(row[black.GAMMA] + bend, 0.0)
     row[black.THETA] = _theta(row, option, star)
 
@@ -269,7 +272,7 @@ def _add_bumps(
     _, past_slope = _premium(
         (spot, strike, years + longer, vol, rate, dividend_yield, sign),
         steps,
-        dividend_years + longer,
+        delayed(dividend_years, longer),
         dividend_amounts,
         scratch,
     )

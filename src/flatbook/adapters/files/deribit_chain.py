@@ -18,7 +18,7 @@ from flatbook.adapters.files.tables import Table, csv_files, peek, read_table
 from flatbook.adapters.files.terms import deribit_option_terms, option_of
 from flatbook.adapters.symbols.deribit import DeribitOption, parse_deribit, print_deribit
 from flatbook.model.errors import FaultsError, InvalidValueError
-from flatbook.model.events import Event, ForwardQuoted, InstrumentsListed, QuotesSeen, UnderlyingQuoted
+from flatbook.model.events import Fact, ForwardQuoted, InstrumentsListed, QuotesSeen, UnderlyingQuoted
 from flatbook.model.instruments import Instrument, Right
 
 NAME = "deribit"
@@ -86,7 +86,7 @@ def parse(table: Table, faults: FaultList, *, at_ns: int | None, underlying: str
     if not chain.listed:
         raise _no_series(table.name, instant)
     quotes = _quotes_of(chain, bids, asks, instant)
-    events: tuple[Event, ...] = (
+    events: tuple[Fact, ...] = (
         InstrumentsListed(received_ns=instant, instruments=tuple(chain.listed.values())),
         *_underlyings(chain, indices, instant),
         *_forwards(table, chain, forwards, instant),

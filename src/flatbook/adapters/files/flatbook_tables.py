@@ -15,7 +15,7 @@ from flatbook.adapters.files.snapshot import MarketFile, Progress, counted, quot
 from flatbook.adapters.files.tables import SUFFIXES, Table, read_table
 from flatbook.adapters.symbols.osi import compact_osi
 from flatbook.model.errors import FaultsError
-from flatbook.model.events import Event, InstrumentsListed
+from flatbook.model.events import Fact, InstrumentsListed
 
 NAME = "flatbook"
 REQUIRED = {
@@ -64,7 +64,7 @@ def parse(tables: Tables, name: str, *, at_ns: int | None, underlying: str | Non
     named = frozenset(compact_osi(text.strip()) for text in tables["instruments"].columns["symbol"])
     scope = Scope(at_ns=instant, underlying=underlying, named=named, listed=listed)
     quotes = last_quotes(tables["quotes"], times, scope, faults)
-    events: tuple[Event, ...] = (
+    events: tuple[Fact, ...] = (
         InstrumentsListed(received_ns=instant, instruments=tuple(scope.alive.values())),
         *underlyings(tables["underlyings"], scope, faults),
         *(forwards(tables["forwards"], scope, faults) if "forwards" in tables else ()),

@@ -23,7 +23,7 @@ from flatbook.adapters.files.lean_chain import (
 from flatbook.adapters.files.snapshot import MarketFile, Note, Progress, counted, quote_notes
 from flatbook.adapters.files.terms import FUTURES, FutureTerms, future_option_terms, us_option_terms
 from flatbook.model.errors import FaultsError
-from flatbook.model.events import Event, ForwardQuoted, InstrumentsListed, QuotesSeen, UnderlyingQuoted
+from flatbook.model.events import Fact, ForwardQuoted, InstrumentsListed, QuotesSeen, UnderlyingQuoted
 from flatbook.model.instruments import Style
 
 NAME = "lean"
@@ -165,7 +165,7 @@ def _market_file(chain: _Chain, at_ns: int) -> MarketFile:
         bid_sizes=tuple(item.bar.bid_size for item in quoted),
         ask_sizes=tuple(item.bar.ask_size for item in quoted),
     )
-    events: tuple[Event, ...] = (
+    events: tuple[Fact, ...] = (
         InstrumentsListed(received_ns=at_ns, instruments=tuple(item.instrument for item in quoted)),
         UnderlyingQuoted(received_ns=at_ns, underlying=chain.underlying, price=chain.spot),
         *chain.forwards,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from flatbook.model.events import Event
+from flatbook.model.events import Fact
 
 Progress = Callable[[str], None]
 
@@ -25,7 +25,7 @@ class MarketFile:
 
     format: str
     at_ns: int  # UTC; `received_ns` of every event
-    events: tuple[Event, ...]  # unsequenced, in the order in which they should be folded
+    events: tuple[Fact, ...]  # unsequenced, in the order in which they should be folded
     notes: tuple[Note, ...]
 
 
