@@ -9,9 +9,10 @@ from pathlib import Path
 
 from flatbook.adapters.files.faults import FaultList, shown
 from flatbook.adapters.files.fields import number_of, read_instants, ticks_of, whole_of
-from flatbook.adapters.files.instants import print_instant
+from flatbook.adapters.files.instants import local_time, print_instant
 from flatbook.adapters.files.snapshot import Note, counted
 from flatbook.adapters.files.tables import Table, read_table
+from flatbook.adapters.symbols.expiry import expiry_date
 from flatbook.adapters.symbols.osi import compact_osi
 from flatbook.model.events import Capacity, Fill, FillBusted, FillCorrected
 from flatbook.model.instruments import Instrument, Kind, Side
@@ -206,6 +207,11 @@ class _Reader:
     def _instrument(self, row: int, symbol: str) -> Instrument | None:
         number = self.table.rows.get(symbol)
         if number is None:
+            gone = expiry_date(symbol)
+            if gone is not None and gone <= local_time(self.at_ns, "UTC").date():
+                expected = f"a contract alive at {print_instant(self.at_ns)}; this one expired on {gone}"
+                self._wrong(row, "symbol", expected, "settle it and remove its fills, or value earlier")
+                return None
             self._wrong(
                 row, "symbol", "a listed instrument", "correct the symbol, or read a market that lists it"
             )
