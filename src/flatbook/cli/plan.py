@@ -1,5 +1,6 @@
 """`flatbook plan`: read, run, report, write."""
 
+import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from flatbook.reports.html import render_html
 from flatbook.reports.plan import encode_json, plan_report
 from flatbook.reports.schema import PlanReport, Sources
 
+PIPE_WIDTH = 120  # columns of the printed plan where no terminal says how wide it is
 SYNTHETIC_MARK = "SYNTHETIC"  # a file of this name in a market folder: nothing in it ever traded
 
 
@@ -44,7 +46,7 @@ def make_plan(wanted: Wanted) -> None:
     FaultsError
         Everything that is wrong with the inputs, or with where the outputs should go.
     """
-    out = Console(quiet=wanted.quiet)
+    out = Console(quiet=wanted.quiet, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     with shown(Console(stderr=True, quiet=wanted.quiet)) as progress:
         faults = _faults_of_outputs(wanted)
         inputs = read_inputs(

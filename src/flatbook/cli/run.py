@@ -80,6 +80,7 @@ def read_inputs(
     assert chain is not None
     table = _table(chain, desk)
     faults += check_desk_against(desk, _names(chain), table.classes)
+    faults += _hedges_that_differ(desk, table)
     progress("reading the fills")
     fills = _gather(faults, lambda: read_fills(book, table=table, at_ns=chain.at_ns))
     fail_on(faults)
@@ -113,6 +114,28 @@ def _gather(faults: list[Fault], read: Callable[[], _T]) -> _T | None:
 def _names(chain: MarketFile) -> tuple[str, ...]:
     listed = (event.instruments for event in chain.events if isinstance(event, InstrumentsListed))
     return tuple(dict.fromkeys(item.underlying for items in listed for item in items))
+
+
+def _hedges_that_differ(desk: DeskFile, table: InstrumentTable) -> list[Fault]:
+    """Hedge instruments that the market lists too, on other terms."""
+    faults = []
+    for terms in desk.desk.hedges:
+        mine = terms.instrument
+        listed = table.instruments[table.row_of(mine.symbol)]
+        if (mine.kind, mine.underlying, mine.multiplier) != (
+            listed.kind,
+            listed.underlying,
+            listed.multiplier,
+        ):
+            faults.append(
+                Fault(
+                    where=f"{desk.name} [[hedge]] {mine.symbol}",
+                    found=f"a {mine.kind.value} on {mine.underlying} with multiplier {mine.multiplier:g}",
+                    expected=f"what the market lists: a {listed.kind.value} on {listed.underlying} with multiplier {listed.multiplier:g}",
+                    action="correct the desk file, or give the hedge another symbol",
+                )
+            )
+    return faults
 
 
 def _table(chain: MarketFile, desk: DeskFile) -> InstrumentTable:

@@ -35,7 +35,7 @@ class Candidate:
     quantity: int  # contracts; plus buys
     price: float
     cost_usd: float
-    basis_deviation_usd: float  # over the holding time
+    basis_deviation_usd: float  # over the holding time; NaN where the underlying has no volatility
     delta_after_usd: float
     score_usd: float  # cost plus the price of the basis risk; least wins
 
@@ -179,9 +179,12 @@ def _candidate(
     per_price = usd_per_price_unit(terms, float(values.price[row]), float(values.spot[row]))
     cost = abs(quantity) * cost_per_contract(terms, per_price)
     years = desk.appetite.holding_days / CALENDAR_DAYS
-    basis = basis_deviation_usd(hedged_usd=traded, correlation=terms.correlation, vol=float(vol), years=years)
+    basis = basis_deviation_usd(hedged_usd=traded, correlation=terms.correlation, vol=vol, years=years)
     left = delta + traded
-    variance = basis**2 + (left * float(vol)) ** 2 * years
+    variance = basis**2 + (left * vol) ** 2 * years
+    risk = (
+        0.5 * desk.appetite.aversion_per_usd * variance if math.isfinite(variance) else 0.0
+    )  # no vol: cost decides
     return Candidate(
         symbol=terms.instrument.symbol,
         row=row,
@@ -190,5 +193,5 @@ def _candidate(
         cost_usd=cost,
         basis_deviation_usd=basis,
         delta_after_usd=left,
-        score_usd=cost + 0.5 * desk.appetite.aversion_per_usd * variance,
+        score_usd=cost + risk,
     )
