@@ -33,8 +33,10 @@ def is_sign(text):
 
 
 def undocumented(text):
-    """Public functions and classes without a docstring."""
-    nodes = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+    """Public functions, classes and methods without a docstring; what is defined inside a function is nobody else's."""
+    module = ast.parse(text).body
+    inside = [node for owner in module if isinstance(owner, ast.ClassDef) for node in owner.body]
+    nodes = [n for n in (*module, *inside) if isinstance(n, ast.FunctionDef | ast.ClassDef)]
     return [n.name for n in nodes if not n.name.startswith("_") and not ast.get_docstring(n)]
 
 
