@@ -30,7 +30,9 @@ class QuickStep(SlowStep):
         """Nothing to show yet."""
 
 
-@pytest.mark.parametrize(("timer", "told"), [(QuickStep, ""), (SlowStep, "reading the market …\nvaluing …\n")])
+@pytest.mark.parametrize(
+    ("timer", "told"), [(QuickStep, ""), (SlowStep, "reading the market …\nvaluing …\n")]
+)
 def test_a_step_is_named_only_once_it_has_taken_a_second(monkeypatch, timer, told):
     """Quick work stays silent."""
     monkeypatch.setattr(progress.threading, "Timer", timer)

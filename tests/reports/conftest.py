@@ -3,6 +3,7 @@
 import math
 from itertools import count
 
+import msgspec
 import pytest
 
 from flatbook.engine.cycle import Cycle
@@ -182,8 +183,6 @@ def cycle_of(*facts: Fact) -> Cycle:
 
 
 def _numbered(fact: Fact, number: int) -> Fact:
-    import msgspec
-
     return msgspec.structs.replace(fact, sequence=number)
 
 

@@ -99,7 +99,7 @@ def _propose_one(
     delta = float(exposure.by_underlying[u, Measure.DELTA_USD])
     terms = _priced(hedges_of(desk, name), market, values)
     if not (math.isfinite(delta) and math.isfinite(spot)):
-        return _none(name, delta, float("nan"), "delta unknown: the underlying has no price")
+        return _none(name, float("nan"), float("nan"), "delta unknown: the underlying has no price")
     if not terms:
         return _none(name, delta, 0.0, f"no hedge instrument with a price is configured for {name}")
     step = standing.worst_of(name, DIRECTION)

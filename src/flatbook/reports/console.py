@@ -1,0 +1,178 @@
+"""The plan on a console: sentences first, then one short table a section, the worst limit at the top.
+
+Blue is long, bid and what adds; orange is short, offer and what reduces; amber and red are limit states, with their word.
+"""
+
+from typing import TYPE_CHECKING
+
+from flatbook.reports.console_lists import (
+    print_health,
+    print_inventory,
+    print_quotes,
+    print_residual,
+    print_risk_price,
+)
+from flatbook.reports.console_table import print_table, signed, styled
+from flatbook.reports.numbers import NOTHING, UNSIGNED, brief, magnitude, move, percent, plain
+from flatbook.reports.schema import PlanReport, UnderlyingExposure
+from flatbook.reports.schema_decisions import HedgeRow
+from flatbook.reports.schema_parts import GapPnl, Number
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_STEP_STYLE = {"ALERT": "bold yellow3", "ESCALATE": "bold red3", "HARD": "bold white on red3"}
+_STEP_MARK = {"NORMAL": "o", "NOTIFY": "+", "ALERT": "!", "ESCALATE": "!!", "HARD": "X"}
+_BAR = 20  # characters up to the limit
+_LISTS = (print_residual, print_risk_price, print_quotes, print_inventory, print_health)
+
+
+def print_plan(report: PlanReport, console: "Console") -> None:
+    """Print `report`, readable at 100 columns.
+
+    Parameters
+    ----------
+    report : PlanReport
+    console : rich.console.Console
+    """
+    _head(report, console)
+    for section in (_limits, _exposure, _gaps, _hedges, *_LISTS):
+        section(report, console)
+
+
+def _head(report: PlanReport, console: "Console") -> None:
+    header = report.header
+    source = header.sources
+    where = " · ".join(part for part in (source.book, source.market, source.format) if part)
+    console.print(
+        styled(f"flatbook · {header.desk} · {header.valued_at}" + " · SYNTHETIC" * source.synthetic)
+    )
+    if where:
+        console.print(styled(where, "dim"))
+    console.print()
+    console.print(styled(header.headline, "bold"))
+    for sentence in header.sentences:
+        console.print(styled(sentence))
+    for note in source.notes:
+        console.print(styled(f"note: {note}", "dim"))
+
+
+def _limits(report: PlanReport, console: "Console") -> None:
+    rows = [
+        (
+            row.name,
+            magnitude(row.value) if row.measure in UNSIGNED else signed(row.value),
+            magnitude(row.limit_hard),
+            _bar(row.utilisation),
+            percent(row.utilisation),
+            styled(f"{_STEP_MARK[row.step]} {row.step}", _STEP_STYLE.get(row.step, "")),
+            row.where or "",
+        )
+        for row in report.limits
+    ]
+    print_table(
+        console,
+        "LIMITS, worst first",
+        ("limit", "value", "hard", "used", "", "state", "where"),
+        rows,
+        left={0, 3, 5, 6},
+    )
+    actions = dict.fromkeys((row.step, row.action) for row in report.limits if row.step != "NORMAL")
+    for step, action in actions:
+        console.print(styled(f"  {step}: {action}", "dim"))
+
+
+def _exposure(report: PlanReport, console: "Console") -> None:
+    scopes = [("desk", report.exposure.desk.measures, report.exposure.desk.unvalued)]
+    scopes += [(one.underlying, one.measures, one.unvalued) for one in _each(report)]
+    rows: list[tuple[object, ...]] = [
+        (
+            scope,
+            signed(each.delta_usd),
+            signed(each.gamma_usd_per_pct),
+            signed(each.vega_usd_per_point),
+            signed(each.vega_weighted_usd_per_point),
+            signed(each.theta_usd_per_day),
+            signed(each.rho_usd_per_bp),
+            str(unvalued) if unvalued else "",
+        )
+        for scope, each, unvalued in scopes
+    ]
+    titles = (
+        "EXPOSURE",
+        "delta\nUSD",
+        "gamma\nUSD/1 %",
+        "vega\nUSD/pt",
+        "wtd vega\nUSD/30d pt",
+        "theta\nUSD/day",
+        "rho\nUSD/bp",
+        "not\nvalued",
+    )
+    print_table(console, "", titles, rows)
+    desk = report.exposure.desk
+    if desk.beta_delta_shares is not None:
+        told = f"  beta-weighted delta {brief(desk.beta_delta_usd)} USD = {brief(desk.beta_delta_shares)} {desk.index}"
+        console.print(styled(told, "dim"))
+
+
+def _gaps(report: PlanReport, console: "Console") -> None:
+    desk = report.exposure.desk
+    scopes: list[tuple[str, tuple[GapPnl, ...], Number, Number]] = [
+        ("desk", desk.gaps, desk.capital_usd, None)
+    ]
+    scopes += [
+        (one.underlying, one.gaps, one.capital.required_usd, one.capital.worst_move) for one in _each(report)
+    ]
+    rows = [
+        (
+            scope,
+            *(signed(each.pnl_usd) for each in gaps),
+            magnitude(capital),
+            "" if worst is None else move(worst, 1),
+        )
+        for scope, gaps, capital, worst in scopes
+    ]
+    titles = ("GAPS, USD", *(move(each.move) for each in desk.gaps), "capital\nUSD", "worst\nmove")
+    print_table(console, "", titles, rows)
+
+
+def _each(report: PlanReport) -> tuple[UnderlyingExposure, ...]:
+    """Underlyings, where they say more than the desk does."""
+    several = report.exposure.by_underlying
+    return several if len(several) > 1 else ()
+
+
+def _hedges(report: PlanReport, console: "Console") -> None:
+    rows = [line for row in report.hedges.rows for line in _hedge_lines(row)]
+    titles = ("HEDGES", "trade", "price", "cost\nUSD", "basis SD\nUSD", "delta before\nUSD", "after\nUSD")
+    print_table(console, "", titles, rows, left={0, 1})
+    for row in report.hedges.rows:
+        band = (
+            f"band ±{magnitude(row.band_usd)} USD, target {brief(row.target_usd)}; " if row.band_usd else ""
+        )
+        console.print(styled(f"  {row.underlying}: {band}{row.reason}", "dim"))
+
+
+def _hedge_lines(row: HedgeRow) -> list[tuple[object, ...]]:
+    trades = [*([row.chosen] if row.chosen else []), *row.alternatives]
+    if not trades:
+        return [(row.underlying, "no hedge", "", "", "", signed(row.delta_before_usd), NOTHING)]
+    return [
+        (
+            row.underlying if at == 0 else "  or",
+            styled(f"{one.side} {one.contracts:,d} {one.symbol}", "bold" if at == 0 else "dim"),
+            plain(one.price, 2),
+            plain(one.cost_usd),
+            plain(one.basis_deviation_usd),
+            signed(row.delta_before_usd),
+            signed(one.delta_after_usd),
+        )
+        for at, one in enumerate(trades)
+    ]
+
+
+def _bar(utilisation: Number) -> str:
+    if utilisation is None:
+        return "?" * _BAR
+    filled = round(min(utilisation, 1.0) * _BAR)
+    return "#" * filled + "." * (_BAR - filled) + (">" if utilisation > 1.0 else "|")

@@ -1,0 +1,162 @@
+"""The longer lists of a console: what is left, the risk price, quotes, inventory, and how good the market was."""
+
+from typing import TYPE_CHECKING
+
+from flatbook.reports.chains import decimals_of
+from flatbook.reports.console_table import ROWS, print_table, signed, styled
+from flatbook.reports.numbers import brief, contracts, day, full, magnitude, percent, plain, tally
+from flatbook.reports.schema import PlanReport
+from flatbook.reports.schema_decisions import QuoteRow
+from flatbook.reports.schema_parts import Number
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def print_residual(report: PlanReport, console: "Console") -> None:
+    """Print risk before and after the hedges, and what options would do."""
+    titles = [
+        "WHAT IS LEFT",
+        "delta\nUSD",
+        "gamma\nUSD/1 %",
+        "vega\nUSD/pt",
+        "gap loss\nUSD",
+        "capital\nUSD",
+    ]
+    signs = (brief, brief, brief, magnitude, magnitude)
+    rows = [
+        (
+            scope.scope,
+            *(
+                f"{told(each.before)} > {told(each.after)}"
+                for each, told in zip(scope.changes, signs, strict=True)
+            ),
+        )
+        for scope in report.residual.scopes[: 1 if len(report.residual.scopes) == 2 else None]
+    ]
+    print_table(console, "", titles, rows)
+    for basis in report.residual.basis:
+        told = f"  {basis.underlying}: basis risk of {basis.symbol} {magnitude(basis.deviation_usd)} USD SD"
+        console.print(styled(f"{told} over {basis.over_days:g} days", "dim"))
+    for offset in report.residual.option_offsets[:ROWS]:
+        console.print(styled(f"  {offset.sentence}", "dim"))
+
+
+def print_risk_price(report: PlanReport, console: "Console") -> None:
+    """Print what one more unit of each risk costs."""
+    rows = [
+        (
+            row.underlying,
+            percent(row.spot_vol, 1),
+            plain(_in_bp(row.hedge_cost_usd_per_usd), 2),
+            *(full(_in_bp(each.price_usd_per_unit), 3) for each in row.factors[:1]),
+            *(brief(_thousand(each.price_usd_per_unit)) for each in row.factors[1:]),
+        )
+        for row in report.residual.risk_price
+    ]
+    titles = (
+        "RISK PRICE",
+        "30d vol",
+        "hedge cost\nbp",
+        "delta\nbp",
+        "wtd vega\nUSD per 1k",
+        "gamma\nUSD per 1k",
+    )
+    print_table(console, "", titles, rows)
+
+
+def _thousand(value: Number) -> Number:
+    return None if value is None else value * 1e3
+
+
+def _in_bp(value: Number) -> Number:
+    return None if value is None else value * 1e4
+
+
+def print_quotes(report: PlanReport, console: "Console") -> None:
+    """Print the quotes of what is held, then those nearest the money."""
+    spots = {one.underlying: one.spot for one in report.exposure.by_underlying}
+    worth = sorted(report.quotes.series, key=lambda row: _telling(row, spots[row.underlying]))
+    decimals = decimals_of(report)
+    rows = [_quote(row, decimals[row.option_class, row.expiry]) for row in worth[:ROWS]]
+    titles = (
+        "QUOTES",
+        "pos",
+        "theo",
+        "market\nbid / ask",
+        "neutral\nbid / ask",
+        "ours\nbid / ask",
+        "size",
+        "lean",
+    )
+    print_table(console, "", titles, rows, total=len(worth))
+
+
+def _quote(row: QuoteRow, decimals: int) -> tuple[object, ...]:
+    return (
+        row.symbol,
+        contracts(row.position),
+        plain(row.theo, decimals),
+        _pair(row.market_bid, row.market_ask, decimals),
+        _pair(row.neutral_bid, row.neutral_ask, decimals),
+        _pair(row.bid, row.ask, decimals),
+        f"{row.bid_size} x {row.ask_size}",
+        full(row.lean, decimals),
+    )
+
+
+def _telling(row: QuoteRow, spot: Number) -> tuple[int, float]:
+    """The largest positions, then what is nearest the money."""
+    return (-abs(row.position), abs(row.strike / spot - 1.0) if spot else 0.0)
+
+
+def print_inventory(report: PlanReport, console: "Console") -> None:
+    """Print the largest positions."""
+    rows = [
+        (
+            row.symbol,
+            contracts(row.position),
+            signed(row.measures.delta_usd),
+            signed(row.measures.gamma_usd_per_pct),
+            signed(row.measures.vega_usd_per_point),
+            signed(row.measures.theta_usd_per_day),
+            percent(row.vol, 1),
+        )
+        for row in report.inventory.series[:ROWS]
+    ]
+    titles = ("INVENTORY", "net", "delta\nUSD", "gamma\nUSD/1 %", "vega\nUSD/pt", "theta\nUSD/day", "vol")
+    print_table(console, "", titles, rows, total=len(report.inventory.series))
+
+
+def print_health(report: PlanReport, console: "Console") -> None:
+    """Print each expiry, and what is held and cannot be valued."""
+    health = report.market_health
+    rows = [
+        (
+            f"{row.option_class} {day(row.expiry)}",
+            f"{row.days:.1f}",
+            plain(row.forward, 2),
+            row.forward_source,
+            percent(row.rate, 2),
+            percent(row.atm_vol, 1),
+            f"{row.usable}/{row.series}",
+            percent(row.theo_inside_share),
+            row.reason,
+        )
+        for row in health.expiries[:ROWS]
+    ]
+    titles = ("MARKET", "days", "forward", "from", "rate", "ATM vol", "usable", "theo inside", "not valued")
+    print_table(console, "", titles, rows, left={0, 3, 8}, total=len(health.expiries))
+    for held in health.unvalued_held[:ROWS]:
+        console.print(
+            styled(f"  not valued: {contracts(held.position)} {held.symbol}: {held.reason}", "bold")
+        )
+    if len(health.unvalued_held) > ROWS:
+        console.print(styled(f"  … and {len(health.unvalued_held) - ROWS} more in the HTML/JSON"))
+    others = sum(group.series for group in health.unvalued_other)
+    if others:
+        console.print(styled(f"  {tally(others, 'contract')} not held without a value", "dim"))
+
+
+def _pair(bid: Number, ask: Number, decimals: int) -> str:
+    return f"{plain(bid, decimals)} / {plain(ask, decimals)}"

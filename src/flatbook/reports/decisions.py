@@ -1,0 +1,119 @@
+"""Sections 4 and 5: where the limits stand, worst first, and what to trade against the delta."""
+
+import math
+
+from flatbook.engine.cycle import Cycle
+from flatbook.hedging.propose import Candidate, Hedge
+from flatbook.limits.check import LimitStanding
+from flatbook.limits.ladder import ACTIONS
+from flatbook.model.parameters import LimitMeasure
+from flatbook.reports.missing import Missing
+from flatbook.reports.numbers import brief, plain
+from flatbook.reports.schema_decisions import HedgeRow, Hedges, LimitRow, Trade
+
+LIMIT_UNITS: dict[LimitMeasure, str] = {
+    LimitMeasure.SERIES_CONTRACTS: "contracts",
+    LimitMeasure.CLASS_CONTRACTS: "contracts",
+    LimitMeasure.DELTA_USD: "USD",
+    LimitMeasure.GAMMA_USD_PER_PCT: "USD per 1 %",
+    LimitMeasure.VEGA_USD_PER_POINT: "USD per vol point",
+    LimitMeasure.CONCENTRATION_PCT: "% of gross vega",
+    LimitMeasure.GAP_LOSS_USD: "USD",
+    LimitMeasure.CAPITAL_USD: "USD",
+}
+
+
+def limits_of(cycle: Cycle, missing: Missing) -> tuple[LimitRow, ...]:
+    """Every limit by utilisation, worst first; one that could not be computed leads."""
+    ordered = sorted(cycle.standing.limits, key=lambda one: (-_severity(one), one.limit.name))
+    return tuple(_limit(one, missing) for one in ordered)
+
+
+def _severity(standing: LimitStanding) -> float:
+    return standing.utilisation if math.isfinite(standing.utilisation) else math.inf
+
+
+def _limit(standing: LimitStanding, missing: Missing) -> LimitRow:
+    limit = standing.limit
+    path = f"limits[{limit.name}]"
+    why = standing.reason or "the measure could not be computed, which counts as a breach"
+    unbounded = "its series have neither value nor bound, which counts as a breach"
+    return LimitRow(
+        name=limit.name,
+        measure=limit.measure.value,
+        scope=limit.name.rsplit("/", 1)[0],
+        unit=LIMIT_UNITS[limit.measure],
+        value=missing.number(standing.value, f"{path}.value", why),
+        unvalued_worst_case=missing.number(standing.unvalued, f"{path}.unvalued_worst_case", unbounded),
+        limit_hard=limit.limit_hard,
+        utilisation=missing.number(standing.utilisation, f"{path}.utilisation", why),
+        step=standing.step.name,
+        action=ACTIONS[standing.step],
+        where=standing.where,
+        owner=limit.owner,
+        reason=standing.reason,
+    )
+
+
+def hedges_of(cycle: Cycle, missing: Missing) -> Hedges:
+    """One decision for each underlying with a delta or a hedge."""
+    return Hedges(rows=tuple(_hedge(one, missing) for one in cycle.hedges))
+
+
+def _hedge(hedge: Hedge, missing: Missing) -> HedgeRow:
+    path = f"hedges.rows[{hedge.underlying}]"
+    known = math.isfinite(hedge.band_usd)  # without a price of the underlying there is no delta, and no band
+
+    def number(value: float, name: str) -> float | None:
+        """A figure of this hedge."""
+        return missing.number(value if known else math.nan, f"{path}.{name}", hedge.reason)
+
+    return HedgeRow(
+        underlying=hedge.underlying,
+        delta_before_usd=number(hedge.delta_before_usd, "delta_before_usd"),
+        band_usd=number(hedge.band_usd, "band_usd"),
+        target_usd=number(hedge.target_usd, "target_usd"),
+        chosen=_trade(hedge.chosen, f"{path}.chosen", missing) if hedge.chosen else None,
+        alternatives=tuple(
+            _trade(one, f"{path}.alternatives[{one.symbol}]", missing) for one in hedge.alternatives
+        ),
+        delta_after_usd=number(hedge.delta_after_usd, "delta_after_usd"),
+        reason=hedge.reason,
+        sentence=_sentence(hedge, known=known),
+    )
+
+
+def _trade(one: Candidate, path: str, missing: Missing) -> Trade:
+    def number(value: float, name: str) -> float | None:
+        """A figure of this trade."""
+        return missing.number(value, f"{path}.{name}", "its inputs are not finite")
+
+    return Trade(
+        side=side_of(one.quantity),
+        contracts=abs(one.quantity),
+        symbol=one.symbol,
+        price=number(one.price, "price"),
+        cost_usd=number(one.cost_usd, "cost_usd"),
+        basis_deviation_usd=number(one.basis_deviation_usd, "basis_deviation_usd"),
+        delta_after_usd=number(one.delta_after_usd, "delta_after_usd"),
+        score_usd=number(one.score_usd, "score_usd"),
+    )
+
+
+def side_of(quantity: float) -> str:
+    """Which way a signed number of contracts trades."""
+    return "buy" if quantity > 0 else "sell" if quantity < 0 else "none"
+
+
+def _sentence(hedge: Hedge, *, known: bool) -> str:
+    if not known:
+        return f"{hedge.underlying}: {hedge.reason}."
+    one, before = hedge.chosen, brief(hedge.delta_before_usd)
+    if one is None:
+        return f"{hedge.underlying}: no hedge at delta {before} USD; {hedge.reason}."
+    told = (
+        f"{side_of(one.quantity).capitalize()} {abs(one.quantity):,d} {one.symbol} at {plain(one.price, 2)}: "
+        f"delta of {hedge.underlying} {before} to {brief(one.delta_after_usd)} USD, cost {plain(one.cost_usd)} USD"
+    )
+    basis = f", basis risk {plain(one.basis_deviation_usd)} USD" if one.basis_deviation_usd else ""
+    return f"{told}{basis}; {hedge.reason}."

@@ -1,0 +1,193 @@
+"""Section 7: risk before and after the hedges, the basis they leave, the risk price, and what options would do."""
+
+import math
+
+from flatbook.engine.cycle import Cycle
+from flatbook.hedging.neutral_choice import OptionOffset, option_offset
+from flatbook.model.measures import MEANINGS, Measure
+from flatbook.reports.columns import Columns
+from flatbook.reports.decisions import side_of
+from flatbook.reports.missing import Missing
+from flatbook.reports.numbers import brief, plain
+from flatbook.reports.schema_decisions import (
+    BasisRisk,
+    Change,
+    FactorPrice,
+    OffsetLegRow,
+    OffsetRow,
+    Residual,
+    ResidualOf,
+    RiskPriceOf,
+)
+from flatbook.riskprice.price import FACTORS
+
+_TOLD = (Measure.DELTA_USD, Measure.GAMMA_USD_PER_PCT, Measure.VEGA_USD_PER_POINT)
+_NO_PRICE = "the underlying has no price, or no expiry of it has a volatility"
+
+
+def residual_of(cycle: Cycle, columns: Columns, missing: Missing) -> Residual:
+    """What is left once the proposed hedges are done."""
+    names = cycle.table.underlyings
+    touched = [hedge.underlying for hedge in cycle.hedges]
+    return Residual(
+        scopes=(
+            _desk(cycle, missing),
+            *(_underlying(cycle, columns, missing, u) for u, name in enumerate(names) if name in touched),
+        ),
+        basis=_basis(cycle, missing),
+        risk_price=tuple(_risk_price(cycle, missing, u) for u in range(len(names))),
+        option_offsets=tuple(
+            _offset(option_offset(u, cycle.residual.exposure, cycle.values, cycle.market), missing)
+            for u, name in enumerate(names)
+            if name in touched
+        ),
+    )
+
+
+def _desk(cycle: Cycle, missing: Missing) -> ResidualOf:
+    before, after = cycle.exposure.desk, cycle.residual.exposure.desk
+    pairs = [(measure, float(before[measure]), float(after[measure])) for measure in _TOLD]
+    gap = (cycle.gaps.worst_desk, cycle.residual.gaps.worst_desk)
+    capital = (cycle.capital.desk, cycle.residual.capital.desk)
+    return _scope("desk", pairs, gap, capital, missing)
+
+
+def _underlying(cycle: Cycle, columns: Columns, missing: Missing, u: int) -> ResidualOf:
+    mine = columns.held[cycle.table.underlying_of[columns.held] == u]
+    before, after = (
+        columns.known(one.by_underlying[u], mine) for one in (cycle.exposure, cycle.residual.exposure)
+    )
+    pairs = [(measure, float(before[measure]), float(after[measure])) for measure in _TOLD]
+    gap = (
+        float(cycle.gaps.worst_by_underlying[u]),
+        float(cycle.residual.gaps.worst_by_underlying[u]),
+    )
+    capital = (float(cycle.capital.by_underlying[u]), float(cycle.residual.capital.by_underlying[u]))
+    return _scope(cycle.table.underlyings[u], pairs, gap, capital, missing)
+
+
+def _scope(
+    scope: str,
+    pairs: list[tuple[Measure, float, float]],
+    gap: tuple[float, float],
+    capital: tuple[float, float],
+    missing: Missing,
+) -> ResidualOf:
+    lines = [
+        (MEANINGS[measure].name, MEANINGS[measure].unit, before, after) for measure, before, after in pairs
+    ]
+    lines += [("gap_loss_usd", "USD", *gap), ("capital_usd", "USD", *capital)]
+    path, why = (
+        f"residual.scopes[{scope}].changes",
+        "it could not be measured: see the same figure in exposure",
+    )
+    return ResidualOf(
+        scope=scope,
+        changes=tuple(
+            Change(
+                name=name,
+                unit=unit,
+                before=missing.number(before, f"{path}[{name}].before", why),
+                after=missing.number(after, f"{path}[{name}].after", why),
+            )
+            for name, unit, before, after in lines
+        ),
+    )
+
+
+def _basis(cycle: Cycle, missing: Missing) -> tuple[BasisRisk, ...]:
+    """Of every chosen hedge that is a proxy."""
+    return tuple(
+        BasisRisk(
+            underlying=hedge.underlying,
+            symbol=hedge.chosen.symbol,
+            deviation_usd=missing.number(
+                hedge.chosen.basis_deviation_usd,
+                f"residual.basis[{hedge.chosen.symbol}].deviation_usd",
+                "no volatility of the underlying is known",
+            ),
+            over_days=cycle.desk.appetite.holding_days,
+        )
+        for hedge in cycle.hedges
+        if hedge.chosen and hedge.chosen.basis_deviation_usd != 0.0
+    )
+
+
+def _risk_price(cycle: Cycle, missing: Missing, u: int) -> RiskPriceOf:
+    price, name = cycle.price, cycle.table.underlyings[u]
+    path = f"residual.risk_price[{name}]"
+    return RiskPriceOf(
+        underlying=name,
+        spot_vol=missing.number(
+            float(price.spot_vol[u]), f"{path}.spot_vol", "no expiry of it has a volatility"
+        ),
+        hedge_cost_usd_per_usd=missing.number(
+            float(price.hedge_cost[u]),
+            f"{path}.hedge_cost_usd_per_usd",
+            "no hedge instrument with a price is configured",
+        ),
+        factors=tuple(
+            _factor(cycle, missing, u, number, f"{path}.factors[{MEANINGS[measure].name}]")
+            for number, measure in enumerate(FACTORS)
+        ),
+    )
+
+
+def _factor(cycle: Cycle, missing: Missing, u: int, number: int, path: str) -> FactorPrice:
+    price, measure = cycle.price, FACTORS[number]
+    held = float(cycle.exposure.by_underlying[u, measure])
+    deviation = math.sqrt(price.variance[u, number])
+    return FactorPrice(
+        factor=MEANINGS[measure].name,
+        unit=MEANINGS[measure].unit,
+        exposure=missing.number(held, f"{path}.exposure", _NO_PRICE),
+        deviation_per_unit_usd=missing.number(deviation, f"{path}.deviation_per_unit_usd", _NO_PRICE),
+        price_usd_per_unit=missing.number(
+            float(price.price[u, number]), f"{path}.price_usd_per_unit", _NO_PRICE
+        ),
+    )
+
+
+def _offset(offset: OptionOffset, missing: Missing) -> OffsetRow:
+    path = f"residual.option_offsets[{offset.underlying}]"
+
+    def number(value: float, name: str) -> float | None:
+        """A figure of this offset."""
+        known = value if offset.legs else math.nan
+        return missing.number(known, f"{path}.{name}", offset.reason or "its inputs are not finite")
+
+    return OffsetRow(
+        underlying=offset.underlying,
+        legs=tuple(
+            OffsetLegRow(
+                symbol=leg.symbol,
+                side=side_of(leg.quantity),
+                contracts=abs(leg.quantity),
+                contracts_exact=leg.exact,
+                cost_usd=leg.cost_usd,
+                delta_usd=leg.delta_usd,
+            )
+            for leg in offset.legs
+        ),
+        cost_usd=number(offset.cost_usd, "cost_usd"),
+        delta_added_usd=number(offset.delta_added_usd, "delta_added_usd"),
+        delta_after_usd=number(offset.delta_after_usd, "delta_after_usd"),
+        gamma_after_usd_per_pct=number(offset.gamma_after_usd_per_pct, "gamma_after_usd_per_pct"),
+        vega_after_usd_per_point=number(offset.vega_after_usd_per_point, "vega_after_usd_per_point"),
+        reason=offset.reason,
+        sentence=_sentence(offset),
+    )
+
+
+def _sentence(offset: OptionOffset) -> str:
+    if not offset.legs:
+        return f"{offset.underlying}: no option offset; {offset.reason}."
+    legs = " and ".join(
+        f"{side_of(leg.quantity)} {abs(leg.quantity):,d} {leg.symbol}" if leg.quantity else f"no {leg.symbol}"
+        for leg in offset.legs
+    )
+    return (
+        f"{offset.underlying}: {legs} would take gamma to {brief(offset.gamma_after_usd_per_pct)} USD per 1 % and "
+        f"vega to {brief(offset.vega_after_usd_per_point)} USD per point, cost about {plain(offset.cost_usd)} USD "
+        f"(half-spread) and bring {brief(offset.delta_added_usd)} USD of delta to hedge. An indication, no order."
+    )

@@ -1,0 +1,107 @@
+"""The plan of one cycle: from the columns of the engine to a report, and to JSON.
+
+Nothing is computed here that decides anything: every figure is a room's, but for counts, shares and sentences.
+"""
+
+import math
+
+import msgspec
+
+from flatbook import __version__
+from flatbook.engine.cycle import Cycle
+from flatbook.model.measures import MEANINGS
+from flatbook.reports.columns import columns_of, iso
+from flatbook.reports.decisions import hedges_of, limits_of
+from flatbook.reports.exposures import exposures_of, slides_of
+from flatbook.reports.health import health_of
+from flatbook.reports.inventory import inventory_of
+from flatbook.reports.leftover import residual_of
+from flatbook.reports.missing import Missing
+from flatbook.reports.quotes import quotes_of
+from flatbook.reports.schema import Header, PlanReport, Sources
+from flatbook.reports.schema_parts import UnitOf
+from flatbook.reports.story import headline_of, sentences_of
+
+
+def plan_report(cycle: Cycle, *, sources: Sources) -> PlanReport:
+    """Report `cycle`.
+
+    Parameters
+    ----------
+    cycle : Cycle
+    sources : Sources
+        Where its inputs came from.
+
+    Returns
+    -------
+    PlanReport
+        Holds finite numbers only; each null has a reason.
+    """
+    missing, columns = Missing(), columns_of(cycle)
+    inventory = inventory_of(cycle, columns, missing)
+    exposure = exposures_of(cycle, columns, missing)
+    slides = slides_of(cycle, missing)
+    limits = limits_of(cycle, missing)
+    hedges = hedges_of(cycle, missing)
+    quotes = quotes_of(cycle, columns, missing)
+    residual = residual_of(cycle, columns, missing)
+    health = health_of(cycle, columns, missing)
+    header = Header(
+        desk=cycle.desk.name,
+        valued_at=iso(cycle.now_ns),
+        cycle=cycle.sequence,
+        sources=sources,
+        headline=headline_of(exposure, limits, hedges),
+        sentences=sentences_of(inventory, exposure, limits, hedges, quotes, health),
+    )
+    return PlanReport(
+        flatbook_version=__version__,
+        header=header,
+        units=tuple(
+            UnitOf(name=each.name, label=each.label, unit=each.unit, text=each.text)
+            for each in MEANINGS.values()
+        ),
+        inventory=inventory,
+        exposure=exposure,
+        slides=slides,
+        limits=limits,
+        hedges=hedges,
+        quotes=quotes,
+        residual=residual,
+        market_health=health,
+        reasons=missing.reasons(),
+    )
+
+
+def encode_json(report: PlanReport) -> bytes:
+    """The bytes of a report file: UTF-8, indented by two, fields in the order of the schema, the same every time."""
+    _assert_finite(report, "report")
+    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+
+
+def decode_json(raw: bytes) -> PlanReport:
+    """A report from its file.
+
+    Raises
+    ------
+    msgspec.DecodeError
+        The file is no report of this schema.
+    """
+    return msgspec.json.decode(raw, type=PlanReport)
+
+
+def _assert_finite(value: object, path: str) -> None:
+    """The encoder writes NaN as null without a word; none may get that far."""
+    parts = msgspec.structs.astuple(value) if isinstance(value, msgspec.Struct) else value
+    assert isinstance(parts, tuple), f"{path} is a {type(value).__name__}: a report holds structs and tuples"
+    for place, part in enumerate(parts):
+        kind = type(part)
+        if kind is float:
+            assert math.isfinite(part), (
+                f"{path}[{place}] is {part}: only finite numbers and None belong in a report"
+            )
+        elif kind not in _PLAIN:
+            _assert_finite(part, f"{path}[{place}]")
+
+
+_PLAIN = frozenset({str, int, bool, type(None)})

@@ -1,0 +1,174 @@
+"""What was decided, as the plan report keeps it: limits, hedges, quotes, and what is left."""
+
+from flatbook.reports.schema_parts import Number, Part
+
+
+class LimitRow(Part, frozen=True, kw_only=True):
+    """Section 4: one limit. Utilisation is (|value| + unvalued_worst_case) / limit_hard; 1 is the limit."""
+
+    name: str
+    measure: str
+    scope: str
+    unit: str
+    value: Number
+    unvalued_worst_case: Number
+    limit_hard: float
+    utilisation: Number  # null is a breach
+    step: str  # NORMAL, NOTIFY, ALERT, ESCALATE, HARD
+    action: str
+    where: str  # the series, expiry or move that decides, where there is one
+    owner: str
+    reason: str  # why the value is null
+
+
+class Trade(Part, frozen=True, kw_only=True):
+    """One way to hedge, in whole lots."""
+
+    side: str  # buy, sell; none: no whole lot helps
+    contracts: int  # always positive or 0
+    symbol: str
+    price: Number  # price units
+    cost_usd: Number
+    basis_deviation_usd: Number  # standard deviation over the holding time
+    delta_after_usd: Number
+    score_usd: Number  # cost plus the price of the basis risk; least wins
+
+
+class HedgeRow(Part, frozen=True, kw_only=True):
+    """What to do about one underlying's delta; `chosen` is null where nothing is to be done, and `reason` says why."""
+
+    underlying: str
+    delta_before_usd: Number
+    band_usd: Number  # half-width of the no-trade band
+    target_usd: Number
+    chosen: Trade | None
+    alternatives: tuple[Trade, ...]  # that lost, best first
+    delta_after_usd: Number
+    reason: str
+    sentence: str
+
+
+class Hedges(Part, frozen=True, kw_only=True):
+    """Section 5: what to trade."""
+
+    rows: tuple[HedgeRow, ...]
+
+
+class QuoteRow(Part, frozen=True, kw_only=True):
+    """One option series; all prices are in units of its quote currency, sizes in contracts."""
+
+    symbol: str
+    underlying: str
+    option_class: str
+    expiry: str
+    strike: float
+    right: str
+    position: int
+    theo: Number
+    vol: Number
+    vol_bid: Number
+    vol_ask: Number
+    market_bid: Number
+    market_ask: Number
+    market_status: str  # why the market's quote is, or is not, used
+    neutral_bid: Number
+    neutral_ask: Number
+    bid: Number
+    ask: Number
+    bid_size: int
+    ask_size: int
+    lean: Number  # shift of the reservation price; minus is keener to sell
+    half_spread: Number
+    reason: str
+
+
+class QuoteCount(Part, frozen=True, kw_only=True):
+    """How many series are quoted for one reason."""
+
+    reason: str
+    series: int
+
+
+class Quotes(Part, frozen=True, kw_only=True):
+    """Section 6: what to show."""
+
+    counts: tuple[QuoteCount, ...]
+    series: tuple[QuoteRow, ...]  # by class, expiry, strike; call before put
+
+
+class Change(Part, frozen=True, kw_only=True):
+    """One figure before and after the proposed hedges."""
+
+    name: str
+    unit: str
+    before: Number
+    after: Number
+
+
+class ResidualOf(Part, frozen=True, kw_only=True):
+    """What remains of one scope."""
+
+    scope: str  # an underlying, or "desk"
+    changes: tuple[Change, ...]
+
+
+class BasisRisk(Part, frozen=True, kw_only=True):
+    """What a hedge with a related product leaves open."""
+
+    underlying: str
+    symbol: str
+    deviation_usd: Number
+    over_days: float
+
+
+class FactorPrice(Part, frozen=True, kw_only=True):
+    """What one more unit of one risk costs us; plus: another unit costs, minus: it relieves."""
+
+    factor: str
+    unit: str  # of the exposure
+    exposure: Number
+    deviation_per_unit_usd: Number  # standard deviation over the holding time
+    price_usd_per_unit: Number
+
+
+class RiskPriceOf(Part, frozen=True, kw_only=True):
+    """The risk price of one underlying."""
+
+    underlying: str
+    spot_vol: Number  # annual, at 30 days
+    hedge_cost_usd_per_usd: Number  # to trade a USD of delta
+    factors: tuple[FactorPrice, ...]
+
+
+class OffsetLegRow(Part, frozen=True, kw_only=True):
+    """One series of an option offset."""
+
+    symbol: str
+    side: str
+    contracts: int
+    contracts_exact: float
+    cost_usd: float  # half the spread
+    delta_usd: float  # that the leg brings
+
+
+class OffsetRow(Part, frozen=True, kw_only=True):
+    """Two series near the money that would take gamma and vega of one underlying to zero. An indication, no order."""
+
+    underlying: str
+    legs: tuple[OffsetLegRow, ...]  # empty where `reason` says why
+    cost_usd: Number
+    delta_added_usd: Number
+    delta_after_usd: Number
+    gamma_after_usd_per_pct: Number  # with whole contracts
+    vega_after_usd_per_point: Number
+    reason: str
+    sentence: str
+
+
+class Residual(Part, frozen=True, kw_only=True):
+    """Section 7: what is left, what it costs, and what options would do about it."""
+
+    scopes: tuple[ResidualOf, ...]  # the desk first
+    basis: tuple[BasisRisk, ...]
+    risk_price: tuple[RiskPriceOf, ...]
+    option_offsets: tuple[OffsetRow, ...]

@@ -1,0 +1,59 @@
+"""How good the market data was, as the plan report keeps it."""
+
+from flatbook.reports.schema_parts import Number, Part
+
+
+class ExpiryHealth(Part, frozen=True, kw_only=True):
+    """One expiry of one class."""
+
+    option_class: str
+    underlying: str
+    expiry: str
+    days: float
+    currency: str  # of the quotes
+    price_decimals: int  # of the finest tick
+    forward: Number
+    forward_source: str  # parity, future, carry, none
+    rate: Number  # continuous, annual
+    rate_source: str  # curve, parity, terms, assumed_zero
+    parity_residual: Number  # median, price units
+    atm_vol: Number
+    series: int
+    usable: int  # of them with a quote that is used
+    theo_inside_share: Number  # of the usable ones with a bid, whose theo lies inside bid and ask
+    reason: str  # why it is not valued
+
+
+class StatusCount(Part, frozen=True, kw_only=True):
+    """How many option series have a quote of one kind."""
+
+    status: str
+    text: str
+    series: int
+
+
+class UnvaluedHeld(Part, frozen=True, kw_only=True):
+    """A contract we hold and cannot value: it counts at its worst case."""
+
+    symbol: str
+    underlying: str
+    position: int
+    reason: str
+
+
+class UnvaluedGroup(Part, frozen=True, kw_only=True):
+    """Contracts we do not hold and cannot value, by reason."""
+
+    reason: str
+    series: int
+    symbols: tuple[str, ...]  # the first 20
+
+
+class MarketHealth(Part, frozen=True, kw_only=True):
+    """What of the market could be used."""
+
+    usable_share: Number  # of two-sided live series
+    expiries: tuple[ExpiryHealth, ...]
+    statuses: tuple[StatusCount, ...]
+    unvalued_held: tuple[UnvaluedHeld, ...]
+    unvalued_other: tuple[UnvaluedGroup, ...]
