@@ -1,6 +1,7 @@
 """Small markets with known numbers, for tests: a view made by hand, and a chain made of Black prices."""
 
 import numpy as np
+from msgspec.structs import replace
 
 from flatbook.kernels.black import price_european
 from flatbook.market.clock import NS_PER_DAY
@@ -109,8 +110,10 @@ def view_by_hand(instruments, *, spot, vols, rate=0.0, dividend_yield=0.0):
         slice_rate=np.full(n_slices, rate),
         slice_rate_source=np.zeros(n_slices, dtype=np.int8),
         slice_yield=np.full(n_slices, dividend_yield),
+        slice_spot=np.full(n_slices, float(spot)),
         slice_atm_vol=np.full(n_slices, np.mean([v for v in vols if np.isfinite(v)] or [np.nan])),
         slice_reason=("",) * n_slices,
+        slice_warning=("",) * n_slices,
         smiles=(None,) * n_slices,
         dividend_years=(np.empty(0),) * len(table.underlyings),
         dividend_amount=(np.empty(0),) * len(table.underlyings),
@@ -213,10 +216,11 @@ FUTURE = Instrument(
 )
 
 
-def index_desk(*, aversion=2e-6, quoting=None, correlation=0.999):
+def index_desk(*, aversion=2e-6, quoting=None, correlation=0.999, multiplier=50.0):
     """A desk on IDX that hedges with its future."""
+    future = replace(FUTURE, multiplier=multiplier)
     return desk(
-        hedges=(HedgeTerms(instrument=FUTURE, spread=0.25, fee_per_contract=1.2, correlation=correlation),),
+        hedges=(HedgeTerms(instrument=future, spread=0.25, fee_per_contract=1.2, correlation=correlation),),
         aversion=aversion,
         underlyings=(UnderlyingTerms(symbol="IDX", haircut=HaircutRange.BROAD_INDEX),),
         quoting=quoting

@@ -266,3 +266,35 @@ def test_the_shipped_example_is_what_the_command_makes(tmp_path):
     assert done.returncode == 0, done.stderr
     assert made == shipped
     assert flatbook("example", tmp_path / "made").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--json", "day/fills.csv"], "an input"),
+        (["--json", "day/quotes.csv"], "an input"),
+        (["--json", "one", "--html", "one"], "writes too"),
+        (["--html", "one", "--journal", "one"], "writes too"),
+        (["--json", "day"], "an input"),
+        (["--json", "."], "a folder"),
+    ],
+)
+def test_an_output_never_destroys_an_input_or_another_output(day, options, words):
+    """Told before anything is written."""
+    before = {path.name: path.read_bytes() for path in day.iterdir()}
+    done = flatbook(
+        "plan",
+        "--book",
+        "day/fills.csv",
+        "--market",
+        "day",
+        "--config",
+        "day/desk.toml",
+        *options,
+        cwd=day.parent,
+    )
+
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert before == {path.name: path.read_bytes() for path in day.iterdir()}
+    assert written(day) == []

@@ -12,11 +12,11 @@ from flatbook.journal.replay import read_decisions, read_facts
 from flatbook.journal.store import Journal
 from flatbook.limits.ladder import Step
 from flatbook.model.errors import FlatbookError, UnknownInstrumentError
-from flatbook.model.events import CycleDue, Fill, FillBusted, FillCorrected
+from flatbook.model.events import CycleDue, DeskSet, Fill, FillBusted, FillCorrected
 from flatbook.model.measures import Measure
 from flatbook.model.parameters import Limit, LimitMeasure
 from flatbook.quoting.ticks import NO_PRICE
-from tests.worlds import NOW_NS, fill, index_desk, index_facts, share
+from tests.worlds import FUTURE, NOW_NS, fill, index_desk, index_facts, share
 
 _CALLS = ("IDXW030C5000", "IDXW030C5100", "IDXW090C5200")
 _PUTS = ("IDXW030P5000", "IDXW030P4900", "IDXW090P4800")
@@ -211,3 +211,22 @@ def _bytes(fills):
     assert all(isinstance(one, Fill | FillBusted | FillCorrected) for one in fills)
     facts = index_facts(fills=tuple(fills), days=(30, 90), width=0.05, the_desk=index_desk())
     return encode_decision(decision_of(run(facts)))
+
+
+def test_a_desk_that_changes_its_hedges_terms_is_obeyed():
+    """A tenth of the multiplier needs ten times the contracts; of a listed contract only beta and price ratio change."""
+    before = run(index_facts(fills=_SHORT_CALLS))
+    small = index_desk(multiplier=5.0)
+    facts = index_facts(fills=_SHORT_CALLS)
+    after = run([*facts[:-1], DeskSet(received_ns=NOW_NS, desk=small, by="test"), facts[-1]])
+    listed = run(
+        [
+            type(facts[0])(received_ns=NOW_NS, instruments=(FUTURE,)),
+            *facts[:-1],
+            DeskSet(received_ns=NOW_NS, desk=small, by="test"),
+            facts[-1],
+        ]
+    )
+
+    assert after.hedges[0].chosen.quantity == pytest.approx(10 * before.hedges[0].chosen.quantity, rel=0.1)
+    assert listed.table.instruments[listed.table.row_of(FUTURE.symbol)].multiplier == FUTURE.multiplier

@@ -63,7 +63,8 @@ def test_buckets_add_to_their_underlying():
     ("days", "bucket"),
     [
         (0.1, "0DTE"),
-        (1.0, "0DTE"),
+        (0.69, "0DTE"),
+        (1.0, "1w"),
         (1.5, "1w"),
         (7.0, "1w"),
         (8.0, "2w"),

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from flatbook.exposure.aggregate import aggregate
 from flatbook.exposure.slides import gap, slide
 from flatbook.hedging.propose import propose, trades
-from flatbook.limits.check import Measured, check
+from flatbook.limits.check import check
+from flatbook.limits.readings import Measured
 from flatbook.margin.haircut import requirement
 from flatbook.model.instruments import Right
 from flatbook.model.measures import Measure
@@ -38,6 +39,7 @@ def plan(contracts, hedges=(_SHARE, _ETF), *, limit=None, aversion=1e-6):
         capital=requirement(quantity, values, market, the_desk),
         values=values,
         market=market,
+        desk=the_desk,
     )
     standing = check(measured, (limit,) if limit else (), {})
     price = risk_price(exposure, values, market, the_desk, cheapest_costs(the_desk, market.table, values))
@@ -110,3 +112,13 @@ def test_costs_are_half_the_spread_and_the_fee():
     (hedge,), _, _ = plan(-400)
 
     assert hedge.chosen.cost_usd == pytest.approx(abs(hedge.chosen.quantity) * 0.015)
+
+
+def test_a_delta_whose_risk_is_worth_less_than_the_trade_is_left_alone_without_any_gamma():
+    """Three shares of risk against a hundred points of spread: internalise (domain reference 4.8)."""
+    dear = HedgeTerms(instrument=share("XYZ"), spread=10.0)
+    (dear_hedge,), _, _ = plan(-3, hedges=(dear,))
+    (cheap_hedge,), _, _ = plan(-3, hedges=(_SHARE,), aversion=1e-3)
+
+    assert dear_hedge.chosen is None
+    assert cheap_hedge.chosen is not None

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from flatbook.limits.ladder import Step
+from flatbook.model.events import QuotesSeen, UnderlyingQuoted
+from flatbook.model.instruments import Right
 from flatbook.model.measures import Measure
 from flatbook.model.parameters import Limit, LimitMeasure
 from tests.engine.test_step import run
-from tests.worlds import fill, index_facts
+from tests.worlds import NOW_NS, fill, index_facts, option
 
 _FILLS = (fill(1, "IDXW030C5000", "sell", 60, 90.0), fill(2, "IDXW090P4800", "sell", 20, 80.0))
 
@@ -86,7 +88,7 @@ def test_the_slope_of_a_limit_is_what_one_more_contract_does_to_it(measure):
     after, _ = standing_of(
         measure, hard=hard, underlying="IDX", fills=(*_FILLS, fill(3, "IDXW030C5000", "buy", 1, 90.0))
     )
-    slope = cycle.standing.gradient[0, cycle.table.row_of("IDXW030C5000")]
+    slope = cycle.standing.buy_slope[0, cycle.table.row_of("IDXW030C5000")]
 
     assert after.utilisation - before.utilisation == pytest.approx(slope, rel=0.02, abs=1e-12)
 
@@ -101,3 +103,48 @@ def test_a_limit_on_an_underlying_that_is_not_there_bounds_nothing():
     ):
         standing, _ = standing_of(measure, underlying="NOTHING")
         assert (standing.value, standing.step) == (0.0, Step.NORMAL)
+
+
+def test_the_desks_capital_moves_with_each_underlyings_own_worst_move():
+    """Short index puts lose downward; short calls of a share lose upward: buying such a call back frees capital."""
+    call = option("ACMEC105", 105.0, 30, Right.CALL, underlying="ACME", option_class="ACME")
+    other = [
+        option(f"ACME{r.name[0]}{k}", float(k), 30, r, underlying="ACME", option_class="ACME")
+        for k in (95, 100)
+        for r in Right
+    ]
+
+    def capital_of(contracts):
+        facts = index_facts(
+            fills=(fill(1, "IDXW030P4900", "sell", 60, 50.0), fill(2, "ACMEC105", "sell", contracts, 1.0)),
+            limits=(Limit(measure=LimitMeasure.CAPITAL_USD, limit_hard=1e7),),
+            days=(30,),
+        )
+        listed = type(facts[0])(received_ns=NOW_NS, instruments=(*facts[0].instruments, call, *other))
+        symbols = ("ACMEC105", *(item.symbol for item in other))
+        prices = (70, 620, 120, 350, 340)
+        quotes = QuotesSeen(
+            received_ns=NOW_NS, symbols=symbols, bid_ticks=prices, ask_ticks=tuple(p + 10 for p in prices)
+        )
+        spot = UnderlyingQuoted(received_ns=NOW_NS, underlying="ACME", price=100.0)
+        cycle = run([listed, *facts[1:3], spot, quotes, *facts[3:]])
+        return cycle.standing.limits[0].value, cycle
+
+    before, cycle = capital_of(300)
+    after, _ = capital_of(299)
+    slope = cycle.standing.buy_slope[0, cycle.table.row_of("ACMEC105")] * 1e7
+
+    assert set(np.sign(cycle.capital.worst_move)) == {-1.0, 1.0}
+    assert after - before == pytest.approx(slope, rel=1e-6)
+    assert slope < 0.0
+
+
+def test_a_small_book_is_not_concentrated():
+    """One contract is 100 % of nothing."""
+    fills = (fill(1, "IDXW030C5000", "sell", 1, 90.0),)
+    plain, _ = standing_of(LimitMeasure.CONCENTRATION_PCT, hard=60.0, fills=fills)
+    floored, _ = standing_of(
+        LimitMeasure.CONCENTRATION_PCT, hard=60.0, fills=fills, floor_usd_per_point=5_000.0
+    )
+
+    assert (plain.value, floored.value) == (100.0, 0.0)

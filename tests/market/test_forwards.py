@@ -72,11 +72,19 @@ def test_one_wild_quote_does_not_move_the_forward():
     assert found.n_pairs == 4
 
 
-def test_one_pair_is_no_forward():
-    """Nothing to check it against."""
-    quotes = _european_quotes(**(_V19 | {"strikes": np.array([100.0])}))
+def test_one_pair_is_a_forward_of_one_pair_and_none_is_none():
+    """Who reads it knows that nothing checks it."""
+    discount = float(np.exp(-0.04 * 0.25))
+    single = parity_forward(
+        pairs_of(_european_quotes(**(_V19 | {"strikes": np.array([100.0])})), 0.01), discount
+    )
 
-    assert parity_forward(pairs_of(quotes, 0.01), 0.99) is None
+    assert single is not None
+    assert (single.n_pairs, single.forward) == (1, pytest.approx(100.62695720, abs=1e-8))
+    assert (
+        parity_forward(pairs_of(_european_quotes(**(_V19 | {"strikes": np.empty(0)})), 0.01), discount)
+        is None
+    )
 
 
 def test_rates_that_parity_cannot_tell_are_not_told():
@@ -133,7 +141,13 @@ def test_american_quotes_give_the_forward_they_were_priced_on():
     half = np.full(n, 0.02)
     quotes = Quotes(strike=strikes, call=call, put=put, call_half=half, put_half=half)
     carry = Carry(
-        spot=spot, spot_is_forward=False, years=years, rate=rate, dividend_years=_NONE, dividend_amount=_NONE
+        spot=spot,
+        on_future=False,
+        spot_is_forward=False,
+        years=years,
+        rate=rate,
+        dividend_years=_NONE,
+        dividend_amount=_NONE,
     )
     raw = parity_forward(pairs_of(quotes, 0.01), float(np.exp(-rate * years)))
     found = american_forward(quotes, carry, 0.01)
@@ -149,6 +163,7 @@ def test_the_yield_meets_forward_spot_and_cash_dividends():
     """F = (S - PV(D)) e^{(r-q)T}."""
     carry = Carry(
         spot=100.0,
+        on_future=False,
         spot_is_forward=False,
         years=0.5,
         rate=0.05,
@@ -157,4 +172,4 @@ def test_the_yield_meets_forward_spot_and_cash_dividends():
     )
     forward = (100.0 - 2.0 * np.exp(-0.05 * 0.2)) * np.exp((0.05 - 0.01) * 0.5)
 
-    assert carry.yield_of(float(forward)) == pytest.approx(0.01, abs=1e-12)
+    assert carry.standing_of(float(forward))[1] == pytest.approx(0.01, abs=1e-12)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flatbook.exposure.aggregate import reach
 from flatbook.model.instruments import Instrument, Kind, Payoff, Right, Style, TickBand
 from flatbook.model.measures import Measure
 from flatbook.valuation.revalue import revalue
@@ -135,3 +136,28 @@ def test_a_series_without_a_volatility_has_no_value_and_a_reason():
     assert np.isnan(values.greeks[0]).all()
     assert "no finite value" in values.reasons[0]
     assert np.isnan(revalue(market, values, np.array([0]), np.array([0.0, 0.1]), _ZERO)).all()
+
+
+def test_a_coin_settled_option_has_no_dollar_rate_risk_and_theta_ends_with_the_option():
+    """The price carries no discount; an hour before expiry a day of theta does not exist."""
+    hour = option(
+        "H", 40_000.0, 1.0 / 24.0, Right.CALL, underlying="BTC", multiplier=1.0, payoff=Payoff.INVERSE
+    )
+    values = value(coin_view([coin_option(), hour]))
+
+    assert values.greeks[:, Measure.RHO_USD_PER_BP].tolist() == [0.0, 0.0]
+    assert 0.0 < -values.greeks[1, Measure.THETA_USD_PER_DAY] <= values.greeks[1, Measure.VALUE_USD]
+
+
+@settings(max_examples=40, deadline=None)
+@given(strike=st.floats(10_000.0, 400_000.0), right=st.sampled_from(list(Right)), move=st.floats(-0.3, 0.3))
+def test_no_coin_settled_option_moves_more_than_its_worst_case(strike, right, move):
+    """A deep put's premium is coin too: it moves like 1 + K/S coins."""
+    market = coin_view([coin_option(right, strike)])
+    values = value(market)
+    most = reach(market, values, 0) * _F
+
+    assert abs(values.greeks[0, Measure.DELTA_USD]) <= most * (1.0 + 1e-9)
+    assert abs(revalue(market, values, np.array([0]), np.array([move]), _ZERO)[0, 0, 0]) <= most * abs(
+        move
+    ) * (1.0 + 1e-9)

@@ -1,5 +1,6 @@
 """`flatbook plan`: read, run, report, write."""
 
+import os
 import sys
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from flatbook.cli.progress import shown
 from flatbook.cli.run import Inputs, Outcome, Progress, read_inputs, run
 from flatbook.cli.times import parse_at
 from flatbook.journal.store import Journal
-from flatbook.model.errors import Fault, fail_on
+from flatbook.model.errors import Fault
 from flatbook.reports.console import print_plan
 from flatbook.reports.html import render_html
 from flatbook.reports.plan import encode_json, plan_report
@@ -48,8 +49,8 @@ def make_plan(wanted: Wanted) -> None:
     """
     out = Console(quiet=wanted.quiet, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     with shown(Console(stderr=True, quiet=wanted.quiet)) as progress:
-        faults = _faults_of_outputs(wanted)
         inputs = read_inputs(
+            faults=_faults_of_outputs(wanted),
             book=wanted.book,
             market=wanted.market,
             config=wanted.config,
@@ -58,7 +59,6 @@ def make_plan(wanted: Wanted) -> None:
             underlying=wanted.underlying,
             progress=progress,
         )
-        fail_on(faults)
         with closing(Journal.create(wanted.journal, manifest(wanted.config))) as journal:
             outcome = run(inputs, journal, progress)
         progress("making the report")
@@ -71,28 +71,40 @@ def make_plan(wanted: Wanted) -> None:
 
 
 def _faults_of_outputs(wanted: Wanted) -> list[Fault]:
-    """Places that cannot be written to, told before any work is done."""
+    """Places that cannot or must not be written to."""
+    outputs = {"--json": wanted.json, "--html": wanted.html, "--journal": wanted.journal}
+    named = {name: path for name, path in outputs.items() if path is not None}
+    inputs = {
+        path.resolve(): name
+        for name, path in (("--book", wanted.book), ("--config", wanted.config), ("--market", wanted.market))
+    }
+    taken: dict[Path, str] = {}
     faults = []
-    for name, path in (("--json", wanted.json), ("--html", wanted.html), ("--journal", wanted.journal)):
-        if path is not None and not path.resolve().parent.is_dir():
+    for name, path in named.items():
+        whole = path.resolve()
+        market = wanted.market.resolve()
+        if whole in inputs or (market.is_dir() and whole.is_relative_to(market) and whole.exists()):
             faults.append(
-                Fault(
-                    where=name,
-                    found=f"no folder {path.parent}",
-                    expected="a folder that exists",
-                    action="make it first",
-                )
+                _place(name, f"{path}, an input ({inputs.get(whole, '--market')})", "a file of its own")
             )
-    if wanted.journal is not None and wanted.journal.exists():
-        faults.append(
-            Fault(
-                where="--journal",
-                found=f"{wanted.journal} exists already",
-                expected="a new file: a journal is never written over",
-                action="name another file, or move the old one away",
+        elif whole in taken:
+            faults.append(_place(name, f"{path}, which {taken[whole]} writes too", "a file of its own"))
+        elif whole.is_dir():
+            faults.append(_place(name, f"{path}, a folder", "a file"))
+        elif not whole.parent.is_dir():
+            faults.append(_place(name, f"no folder {path.parent}", "a folder that exists"))
+        elif not os.access(whole.parent, os.W_OK):
+            faults.append(_place(name, f"{path.parent}, which cannot be written to", "a folder of yours"))
+        elif name == "--journal" and whole.exists():
+            faults.append(
+                _place(name, f"{path} exists already", "a new file: a journal is never written over")
             )
-        )
+        taken.setdefault(whole, name)
     return faults
+
+
+def _place(name: str, found: str, expected: str) -> Fault:
+    return Fault(where=name, found=found, expected=expected, action="name another file")
 
 
 def _sources(wanted: Wanted, inputs: Inputs, outcome: Outcome) -> Sources:

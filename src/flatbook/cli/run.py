@@ -15,6 +15,7 @@ from flatbook.engine.step import step
 from flatbook.journal.store import Journal
 from flatbook.model.errors import Fault, FaultsError, fail_on
 from flatbook.model.events import CycleDue, DeskSet, Fact, InstrumentsListed, LimitsSet
+from flatbook.model.instruments import Instrument
 from flatbook.model.table import EMPTY_TABLE, InstrumentTable
 
 Progress = Callable[[str], None]
@@ -50,6 +51,7 @@ class Outcome:
 
 def read_inputs(
     *,
+    faults: list[Fault],
     book: Path,
     market: Path,
     config: Path,
@@ -58,14 +60,14 @@ def read_inputs(
     underlying: str | None,
     progress: Progress,
 ) -> Inputs:
-    """Read the three inputs; the faults of all are told at once.
+    """Read the three inputs; the faults of all are told at once, after those that `faults` holds already.
 
     Raises
     ------
     FaultsError
         Holding every fault found.
     """
-    faults: list[Fault] = []
+    faults = list(faults)
     progress("reading the desk file")
     desk = _gather(faults, lambda: read_desk(config))
     progress("reading the market")
@@ -122,20 +124,21 @@ def _hedges_that_differ(desk: DeskFile, table: InstrumentTable) -> list[Fault]:
     for terms in desk.desk.hedges:
         mine = terms.instrument
         listed = table.instruments[table.row_of(mine.symbol)]
-        if (mine.kind, mine.underlying, mine.multiplier) != (
-            listed.kind,
-            listed.underlying,
-            listed.multiplier,
-        ):
+        if _terms(mine) != _terms(listed):
             faults.append(
                 Fault(
                     where=f"{desk.name} [[hedge]] {mine.symbol}",
-                    found=f"a {mine.kind.value} on {mine.underlying} with multiplier {mine.multiplier:g}",
-                    expected=f"what the market lists: a {listed.kind.value} on {listed.underlying} with multiplier {listed.multiplier:g}",
+                    found=" ".join(map(str, _terms(mine))),
+                    expected="what the market lists: " + " ".join(map(str, _terms(listed))),
                     action="correct the desk file, or give the hedge another symbol",
                 )
             )
     return faults
+
+
+def _terms(item: Instrument) -> tuple[str, str, str, str]:
+    """What must be the same, in words."""
+    return item.payoff.value, item.kind.value, f"on {item.underlying}", f"multiplier {item.multiplier:g}"
 
 
 def _table(chain: MarketFile, desk: DeskFile) -> InstrumentTable:

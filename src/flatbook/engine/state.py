@@ -18,5 +18,5 @@ class State:
     book: Book = field(default_factory=Book)
     limits: LimitsState = field(default_factory=LimitsState)
     desk: Desk | None = None
+    desk_listed: set[str] = field(default_factory=set)  # hedge instruments that only the desk file lists
     sequence: int = 0  # of the last event
-    now_ns: int = 0

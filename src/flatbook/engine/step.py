@@ -5,6 +5,8 @@ This is the only file that knows the order of the rooms. Every arrow of the syst
 
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from flatbook.book.state import book_fill, bust_fill, correct_fill
 from flatbook.book.view import view as book_view
 from flatbook.engine.cycle import Cycle, Residual
@@ -12,7 +14,8 @@ from flatbook.engine.state import State
 from flatbook.exposure.aggregate import aggregate
 from flatbook.exposure.slides import gap, slide
 from flatbook.hedging import propose as hedging
-from flatbook.limits.check import Measured, check
+from flatbook.limits.check import check
+from flatbook.limits.readings import Measured
 from flatbook.limits.state import remember, set_limits
 from flatbook.margin.haircut import requirement
 from flatbook.market.build import view as market_view
@@ -59,7 +62,7 @@ def step(state: State, event: Fact) -> Cycle | None:  # noqa: C901, PLR0912 - on
     assert event.sequence == 0 or event.sequence > state.sequence, (
         f"event {event.sequence} after {state.sequence}"
     )
-    state.sequence, state.now_ns = event.sequence, event.received_ns
+    state.sequence = event.sequence
     match event:
         case QuotesSeen():
             see_quotes(state.market, state.table, event)
@@ -78,14 +81,11 @@ def step(state: State, event: Fact) -> Cycle | None:  # noqa: C901, PLR0912 - on
         case FillBusted():
             bust_fill(state.book, event)
         case InstrumentsListed():
+            state.desk_listed.difference_update(item.symbol for item in event.instruments)
             _list(state, event.instruments)
         case DeskSet():
+            _list_hedges(state, event.desk)
             state.desk = event.desk
-            known = state.table.rows
-            _list(
-                state,
-                tuple(one.instrument for one in event.desk.hedges if one.instrument.symbol not in known),
-            )
         case LimitsSet():
             set_limits(state.limits, event)
         case CycleDue():
@@ -109,7 +109,10 @@ def decide(state: State, due: CycleDue) -> Cycle:
     exposure = aggregate(book.quantity, values, market, desk)
     slides = slide(book.quantity, values, market)
     capital = requirement(book.quantity, values, market, desk)
-    measured = Measured(exposure=exposure, gaps=gap(slides), capital=capital, values=values, market=market)
+    gaps = gap(slides)
+    measured = Measured(
+        exposure=exposure, gaps=gaps, capital=capital, values=values, market=market, desk=desk
+    )
     standing = check(measured, state.limits.limits, state.limits.steps)
     price = risk_price(exposure, values, market, desk, cheapest_costs(desk, table, values))
     hedges = hedging.propose(exposure, price, standing, values, market, desk)
@@ -125,7 +128,7 @@ def decide(state: State, due: CycleDue) -> Cycle:
         values=values,
         exposure=exposure,
         slides=slides,
-        gaps=measured.gaps,
+        gaps=gaps,
         capital=capital,
         standing=standing,
         price=price,
@@ -144,6 +147,24 @@ def _residual(quantity: Ints, values: Values, market: MarketView, desk: Desk) ->
         gaps=gap(slides),
         capital=requirement(quantity, values, market, desk),
     )
+
+
+def _list_hedges(state: State, desk: Desk) -> None:
+    """List hedge instruments that are new or changed; of one that the market lists, the desk gives beta and price ratio."""
+    changed = []
+    for terms in desk.hedges:
+        mine = terms.instrument
+        row = state.table.rows.get(mine.symbol)
+        if row is None:
+            state.desk_listed.add(mine.symbol)
+        listed = None if row is None else state.table.instruments[row]
+        if listed is None or mine.symbol in state.desk_listed:
+            wanted = mine
+        else:
+            wanted = replace(listed, beta=mine.beta, price_ratio=mine.price_ratio)
+        if wanted != listed:
+            changed.append(wanted)
+    _list(state, tuple(changed))
 
 
 def _list(state: State, instruments: tuple[Instrument, ...]) -> None:

@@ -9,7 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from flatbook.market.view import MarketView
-from flatbook.model.measures import BUCKETS, CALENDAR_DAYS, MEANINGS, N_MEASURES, VEGA_REFERENCE_DAYS, Measure
+from flatbook.model.instruments import Payoff, Right
+from flatbook.model.measures import (
+    BUCKET_NAMES,
+    BUCKETS,
+    CALENDAR_DAYS,
+    LINEAR_BUCKET,
+    MEANINGS,
+    N_MEASURES,
+    VEGA_REFERENCE_DAYS,
+    Measure,
+)
 from flatbook.model.parameters import Desk
 from flatbook.model.table import Floats, Ints
 from flatbook.valuation.values import Values
@@ -42,10 +52,11 @@ class Exposure:
 
 
 def buckets_of(years: Floats) -> Ints:
-    """Index of the expiry bucket of each time to expiry; what never expires is in the first."""
+    """Index of the expiry bucket of each time to expiry; what is no option (infinite time) is in LINEAR_BUCKET."""
     last_day = np.array([days for _, days in BUCKETS])
     days = np.where(np.isfinite(years), years * CALENDAR_DAYS, 0.0)
-    return np.minimum(np.searchsorted(last_day, days - 1e-9, side="left"), len(BUCKETS) - 1).astype(np.int64)
+    bucket = np.minimum(np.searchsorted(last_day, days - 1e-9, side="left"), len(BUCKETS) - 1)
+    return np.where(np.isfinite(years), bucket, BUCKET_NAMES.index(LINEAR_BUCKET)).astype(np.int64)
 
 
 def aggregate(quantity: Ints, values: Values, market: MarketView, desk: Desk) -> Exposure:
@@ -68,7 +79,7 @@ def aggregate(quantity: Ints, values: Values, market: MarketView, desk: Desk) ->
     counted = by_row.copy()
     counted[list(unvalued)] = 0.0
     bucket = buckets_of(market.years)
-    n_underlyings, n_buckets = len(table.underlyings), len(BUCKETS)
+    n_underlyings, n_buckets = len(table.underlyings), len(BUCKET_NAMES)
     by_bucket = _sum_by(counted, table.underlying_of * n_buckets + bucket, n_underlyings * n_buckets)
     by_bucket = by_bucket.reshape(n_underlyings, n_buckets, N_MEASURES)
     by_underlying = by_bucket.sum(axis=1)
@@ -118,17 +129,27 @@ def _bounds(
     quantity: Ints, unvalued: dict[int, str], values: Values, market: MarketView, bucket: Ints
 ) -> Floats:
     table = market.table
-    out = np.zeros((len(table.underlyings), len(BUCKETS), N_MEASURES))
+    out = np.zeros((len(table.underlyings), len(BUCKET_NAMES), N_MEASURES))
     for row in unvalued:
-        worst = worst_case(
-            abs(int(quantity[row])) * table.multiplier[row], float(values.spot[row]), float(market.years[row])
-        )
+        units = abs(int(quantity[row])) * reach(market, values, row)
+        worst = worst_case(units, float(values.spot[row]), float(market.years[row]))
         out[table.underlying_of[row], bucket[row]] += worst
     return out
 
 
+def reach(market: MarketView, values: Values, row: int) -> float:
+    """Units of underlying that one contract can at most move like.
+
+    Its multiplier; for a coin-settled put (1 + K/S) times it, because its premium, up to K/S coins, is coin too.
+    """
+    item = market.table.instruments[row]
+    if item.payoff is Payoff.INVERSE and item.right is Right.PUT:
+        return item.multiplier * (1.0 + item.strike / float(values.spot[row]))
+    return item.multiplier
+
+
 def worst_case(units: float, spot: float, years: float) -> Floats:
-    """The largest magnitude any European or American option on `units` of underlying can have of each measure.
+    """The largest magnitude any option that moves like at most `units` of underlying can have of each measure.
 
     |delta| <= 1; gamma and vega peak at the money (vega = S phi(0) sqrt(T), gamma = phi(0) / (S vol sqrt(T)) at a low
     volatility). Measures without such a bound are NaN. NaN where the price of the underlying is unknown.

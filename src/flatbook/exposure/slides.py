@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flatbook.exposure.aggregate import worst_case
+from flatbook.exposure.aggregate import reach, worst_case
 from flatbook.market.view import MarketView
 from flatbook.model.measures import Measure
 from flatbook.model.table import Floats, Ints
@@ -99,7 +99,7 @@ def pnl_by_underlying(
 def _worst_pnl(
     row: int, quantity: int, values: Values, market: MarketView, moves: Floats, shifts_points: Floats
 ) -> Floats:
-    units = abs(quantity) * float(market.table.multiplier[row])
+    units = abs(quantity) * reach(market, values, row)
     worst = worst_case(units, float(values.spot[row]), float(market.years[row]))
     by_move = worst[Measure.DELTA_USD] * np.abs(moves)[:, None]
     return np.asarray(-(by_move + worst[Measure.VEGA_USD_PER_POINT] * np.abs(shifts_points)[None, :]))

@@ -16,7 +16,7 @@ from flatbook.market.quotes import QuoteStatus
 from flatbook.market.view import MarketView
 from flatbook.model.measures import CALENDAR_DAYS, Measure
 from flatbook.model.table import Floats, Ints
-from flatbook.valuation.values import Values
+from flatbook.valuation.values import Values, usd_per_quote
 
 NEAR_DAYS_MIN = 7.0
 FAR_OVER_NEAR = 2.0
@@ -114,7 +114,7 @@ def _offset(
 
 def _leg(row: int, exact: float, values: Values, market: MarketView) -> OffsetLeg:
     table = market.table
-    usd_per_price = float(table.multiplier[row]) * (float(values.spot[row]) if table.inverse[row] else 1.0)
+    usd_per_price = float(usd_per_quote(values, market)[row])
     quantity = round(exact)
     half_spread = 0.5 * float(market.ask[row] - market.bid[row])
     return OffsetLeg(

@@ -1,6 +1,7 @@
 """Hedges in the underlying, or in the related future, ETF or index product when it cannot be traded.
 
-Inside the no-trade band nothing is proposed. Outside, trade to the band's edge; with a strained limit the band halves, and
+Inside the no-trade band nothing is proposed: the wider of the Whalley-Wilmott band, which comes from the book's gamma, and the delta
+whose risk is worth less than the cost of trading it away (domain reference 4.8). Outside, trade to the band's edge; with a strained limit the band halves, and
 from ALERT on the trade goes to the centre (domain reference 4.9 and 8.1). Among the desk's instruments the one with the
 least cost plus aversion / 2 times basis variance is taken; the others are kept as the alternatives that lost.
 """
@@ -12,7 +13,7 @@ import numpy as np
 
 from flatbook.exposure.aggregate import Exposure
 from flatbook.hedging.band import half_width_shares
-from flatbook.hedging.cross import basis_deviation_usd
+from flatbook.hedging.cross import basis_deviation_usd, hedge_contracts
 from flatbook.limits.check import Standing
 from flatbook.limits.ladder import Step
 from flatbook.market.view import MarketView
@@ -103,11 +104,16 @@ def _propose_one(
     if not terms:
         return _none(name, delta, 0.0, f"no hedge instrument with a price is configured for {name}")
     step = standing.worst_of(name, DIRECTION)
+    bound = float(exposure.bound_of(u)[Measure.DELTA_USD])
+    unvalued = f"; beside it up to {bound:,.0f} USD of delta in series without a value" if bound else ""
     half_lot = 0.5 * min(_lot_usd(one, market, values) for one in terms)
-    band = max(_band_usd(exposure, price, u, spot, desk) * (0.5 if step is Step.NOTIFY else 1.0), half_lot)
+    worth = max(_band_usd(exposure, price, u, spot, desk), _worthless_usd(price, u, desk))
+    band = max(worth * (0.5 if step is Step.NOTIFY else 1.0), half_lot)
     centre = step >= Step.ALERT
     if abs(delta) <= (half_lot if centre else band):
-        return _none(name, delta, band, "inside the no-trade band: the risk is worth less than the cost")
+        return _none(
+            name, delta, band, "inside the no-trade band: the risk is worth less than the cost" + unvalued
+        )
     target = 0.0 if centre else math.copysign(band, delta)
     candidates = [
         _candidate(one, delta, target, float(price.spot_vol[u]), values, market, desk) for one in terms
@@ -123,7 +129,7 @@ def _propose_one(
         target_usd=target,
         chosen=ranked[0],
         alternatives=tuple(ranked[1:]),
-        reason=_reason(step),
+        reason=_reason(step) + unvalued,
     )
 
 
@@ -162,6 +168,12 @@ def _band_usd(exposure: Exposure, price: RiskPrice, u: int, spot: float, desk: D
     return shares * spot
 
 
+def _worthless_usd(price: RiskPrice, u: int, desk: Desk) -> float:
+    """The delta whose next unit of risk is worth what trading it away costs (domain reference 4.8): |D| <= psi / 2A."""
+    per_unit = desk.appetite.aversion_per_usd * float(price.variance[u, 0])
+    return float(price.hedge_cost[u]) / per_unit if per_unit > 0.0 else 0.0
+
+
 def _lot_usd(terms: HedgeTerms, market: MarketView, values: Values) -> float:
     row = market.table.row_of(terms.instrument.symbol)
     return abs(float(values.greeks[row, Measure.DELTA_USD])) * terms.lot
@@ -172,7 +184,9 @@ def _candidate(
 ) -> Candidate:
     row = market.table.row_of(terms.instrument.symbol)
     per_lot = float(values.greeks[row, Measure.DELTA_USD]) * terms.lot
-    lots = (target - delta) / per_lot
+    lots = hedge_contracts(
+        ratio=1.0, exposure=target - delta, contract_size=per_lot
+    )  # beta is in the contract's delta
     rounded = round(lots) if target == 0.0 else int(math.copysign(math.ceil(abs(lots) - 1e-9), lots))
     quantity = rounded * terms.lot
     traded = quantity * per_lot / terms.lot

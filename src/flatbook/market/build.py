@@ -14,7 +14,9 @@ from flatbook.model.parameters import Desk
 from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
 
 AGE_MAX_S = 900.0  # snapshots and minute bars; a live feed sets its own
-_FORWARD_MOVE_MAX = 0.5  # a parity forward further than this from spot is a bad chain
+_FORWARD_MOVE_MAX = 0.5  # log; a parity forward further than this from spot is a bad chain
+_APART_MAX = 0.01  # log; what a stale tick or a bad half-spread explains
+_BORROW_MAX = 0.3  # per year; what borrow and unknown dividends explain
 
 
 @dataclass(slots=True)
@@ -40,9 +42,11 @@ class _Draft:
     slice_source: Codes
     slice_residual: Floats
     slice_yield: Floats
+    slice_spot: Floats
     dividends: list[tuple[Floats, Floats]]
     smiles: list[Smile | None]
     reasons: list[str]
+    warnings: list[str]
 
 
 def view(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) -> MarketView:
@@ -93,9 +97,11 @@ def _begin(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) 
         slice_source=np.zeros(n, dtype=np.int8),
         slice_residual=np.full(n, np.nan),
         slice_yield=np.full(n, np.nan),
+        slice_spot=np.full(n, np.nan),
         dividends=[_dividends(state, name, now_ns) for name in table.underlyings],
         smiles=[None] * n,
         reasons=[""] * n,
+        warnings=[""] * n,
     )
 
 
@@ -115,7 +121,7 @@ def _paired(draft: _Draft, s: int) -> forwards.Quotes:
     table, state = draft.table, draft.state
     rows = draft.rows_of_slice[s]
     rows = rows[draft.status[rows] == QuoteStatus.USABLE]
-    calls, puts = rows[table.sign[rows] > 0], rows[table.sign[rows] < 0]
+    calls, puts = (_one_each(rows[table.sign[rows] == sign], table.strike) for sign in (1.0, -1.0))
     strike, c, p = np.intersect1d(
         table.strike[calls], table.strike[puts], assume_unique=True, return_indices=True
     )
@@ -126,21 +132,26 @@ def _paired(draft: _Draft, s: int) -> forwards.Quotes:
     )
 
 
+def _one_each(rows: Ints, strike: Floats) -> Ints:
+    """The first row of each strike: a class may list a contract twice under two symbols."""
+    _, first = np.unique(strike[rows], return_index=True)
+    return rows[first]
+
+
 def _find_rates(draft: _Draft, pairs: list[forwards.Quotes]) -> None:
     """Fill the rate of every expiry, underlying by underlying."""
     table = draft.table
     for u, name in enumerate(table.underlyings):
-        mine = np.flatnonzero(table.underlying_of_slice == u)
-        years = draft.slice_years[mine]
-        linear = [s for s in mine if not draft.slice_inverse[s]]
-        if not linear:  # coin-settled prices carry no discount
-            draft.slice_rate[mine], draft.slice_rate_source[mine] = 0.0, RateSource.CURVE
+        inverse = (table.underlying_of_slice == u) & draft.slice_inverse
+        draft.slice_rate[inverse], draft.slice_rate_source[inverse] = 0.0, RateSource.NONE
+        mine = np.flatnonzero((table.underlying_of_slice == u) & ~draft.slice_inverse)
+        if not mine.size:
             continue
-        currency = table.instruments[draft.rows_of_slice[linear[0]][0]].currency
+        years = draft.slice_years[mine]
+        currency = table.instruments[draft.rows_of_slice[mine[0]][0]].currency
         curve, own = draft.state.rates.get(currency), draft.desk.terms_of(name).rate
-        european = [s for s in linear if not draft.slice_american[s]]
         implied = None
-        if curve is None and len(european) == mine.size:
+        if curve is None and not draft.slice_american[mine].any():
             implied = rates.parity_rates(
                 [forwards.pairs_of(pairs[s], _noise(draft, int(s))) for s in mine], years
             )
@@ -160,10 +171,11 @@ def _noise(draft: _Draft, s: int) -> float:
 
 def _carry(draft: _Draft, s: int) -> forwards.Carry:
     u = int(draft.table.underlying_of_slice[s])
-    is_future = bool(np.isfinite(draft.slice_future[s]))
+    on_future = bool(np.isfinite(draft.slice_future[s]))
     return forwards.Carry(
-        spot=float(draft.slice_future[s] if is_future else draft.spot[u]),
-        spot_is_forward=is_future or bool(draft.slice_inverse[s]),
+        spot=float(draft.slice_future[s] if on_future else draft.spot[u]),
+        on_future=on_future,
+        spot_is_forward=on_future or bool(draft.slice_inverse[s]),
         years=float(draft.slice_years[s]),
         rate=float(draft.slice_rate[s]),
         dividend_years=draft.dividends[u][0],
@@ -178,28 +190,31 @@ def _find_forward(draft: _Draft, s: int, quotes: forwards.Quotes) -> None:
         return
     carry = _carry(draft, s)
     found = _parity(draft, s, quotes, carry)
-    anchor = draft.slice_future[s] if np.isfinite(draft.slice_future[s]) else carry.spot
-    if found is not None and (np.isnan(anchor) or abs(found.forward / anchor - 1.0) <= _FORWARD_MOVE_MAX):
+    anchor = carry.forward
+    if found is not None and found.n_pairs == 1 and abs(found.forward - anchor) <= found.error:
+        found = None  # a single pair that says no more than carry does
+    if found is not None and not (abs(np.log(found.forward / anchor)) > _FORWARD_MOVE_MAX):
         forward, source = found.forward, ForwardSource.PARITY
         draft.slice_residual[s] = found.residual
-    elif np.isfinite(draft.slice_future[s]):
-        forward, source = float(draft.slice_future[s]), ForwardSource.FUTURE
-    elif np.isfinite(carry.spot):
-        paid = carry.dividend_years < carry.years
-        present = float(
-            (carry.dividend_amount[paid] * np.exp(-carry.rate * carry.dividend_years[paid])).sum()
-        )
-        forward, source = (
-            (carry.spot - present) * float(np.exp(carry.rate * carry.years)),
-            ForwardSource.CARRY,
-        )
+        draft.warnings[s] = _apart(found, anchor, carry)
+    elif np.isfinite(anchor):
+        forward, source = anchor, ForwardSource.FUTURE if carry.on_future else ForwardSource.CARRY
     else:
         draft.reasons[s] = (
-            "no forward: no call and put quoted at two strikes, no future, no price of the underlying"
+            "no forward: no call and put quoted at one strike, no future, no price of the underlying"
         )
         return
     draft.slice_forward[s], draft.slice_source[s] = forward, source
-    draft.slice_yield[s] = carry.yield_of(forward)
+    draft.slice_spot[s], draft.slice_yield[s] = carry.standing_of(forward)
+
+
+def _apart(found: forwards.ParityForward, anchor: float, carry: forwards.Carry) -> str:
+    """Words where options and underlying disagree by more than borrow and dividends explain."""
+    apart = float(np.log(found.forward / anchor)) if np.isfinite(anchor) else 0.0
+    if abs(apart) <= _APART_MAX + _BORROW_MAX * carry.years + found.error / anchor:
+        return ""
+    other = "the quoted future" if carry.on_future else "carry of the underlying's price"
+    return f"parity stands {apart:+.2%} from {other}: one of the two is stale, or the stock is hard to borrow"
 
 
 def _parity(
@@ -218,14 +233,13 @@ def _parity(
 
 def _finish(draft: _Draft) -> MarketView:
     table, state = draft.table, draft.state
-    of = table.slice_of
-    forward = np.where(table.is_option, draft.slice_forward[of], np.nan) if of.size else np.empty(0)
+    forward = _by_row(draft, draft.slice_forward, np.nan)
     discount = np.exp(-draft.slice_rate * draft.slice_years)
-    row_discount = np.where(table.is_option, discount[of], 1.0) if of.size else np.empty(0)
+    row_discount = _by_row(draft, discount, 1.0)
     unit = np.where(table.inverse & table.is_option, forward, 1.0)
-    fixed = table.inverse | np.where(table.is_option, np.isfinite(draft.slice_future)[of], False)
+    fixed = table.inverse | np.isfinite(_by_row(draft, draft.slice_future, np.nan))
     vols = _vols(draft, forward, row_discount, unit)
-    vol = np.full(of.size, np.nan)
+    vol = np.full(forward.size, np.nan)
     atm = np.full(len(table.slices), np.nan)
     for s, rows in enumerate(draft.rows_of_slice):
         _fit(draft, s, rows, forward, vols)
@@ -247,8 +261,10 @@ def _finish(draft: _Draft) -> MarketView:
         slice_rate=draft.slice_rate,
         slice_rate_source=draft.slice_rate_source,
         slice_yield=draft.slice_yield,
+        slice_spot=draft.slice_spot,
         slice_atm_vol=atm,
         slice_reason=tuple(draft.reasons),
+        slice_warning=tuple(draft.warnings),
         smiles=tuple(draft.smiles),
         dividend_years=tuple(times for times, _ in draft.dividends),
         dividend_amount=tuple(amounts for _, amounts in draft.dividends),
@@ -268,6 +284,11 @@ def _finish(draft: _Draft) -> MarketView:
         vol_ask=vols[2],
         vol=vol,
     )
+
+
+def _by_row(draft: _Draft, by_slice: Floats, otherwise: float) -> Floats:
+    """A column of expiries as a column of rows; `otherwise` where the row is no option."""
+    return np.asarray(np.append(by_slice, otherwise)[draft.table.slice_of])  # slice -1 is the last entry
 
 
 def _vols(draft: _Draft, forward: Floats, discount: Floats, unit: Floats) -> tuple[Floats, Floats, Floats]:
@@ -310,8 +331,8 @@ def _vols(draft: _Draft, forward: Floats, discount: Floats, unit: Floats) -> tup
 
 def _exercise_spot(draft: _Draft, forward: Floats) -> Floats:
     """What an American option delivers on exercise: the future where one is the underlying, spot otherwise."""
-    of = draft.table.slice_of
-    return np.where(np.isfinite(draft.slice_future)[of], forward, draft.spot[draft.table.underlying_of])
+    on_future = np.isfinite(_by_row(draft, draft.slice_future, np.nan))
+    return np.where(on_future, forward, _by_row(draft, draft.slice_spot, np.nan))
 
 
 def _premiums(draft: _Draft, mid: Floats, usable: Bools) -> Floats:
@@ -356,7 +377,4 @@ def _fit(draft: _Draft, s: int, rows: Ints, forward: Floats, vols: tuple[Floats,
 def _one_per_strike(rows: Ints, strike: Floats, usable: Bools, preferred: Bools) -> Ints:
     """For each strike the usable row, out of the money where there is a choice; ascending by strike."""
     rows, preferred = rows[usable], preferred[usable]
-    order = np.lexsort((~preferred, strike[rows]))
-    rows = rows[order]
-    _, first = np.unique(strike[rows], return_index=True)
-    return rows[first]
+    return _one_each(rows[np.lexsort((~preferred, strike[rows]))], strike)

@@ -18,6 +18,8 @@ from flatbook.model.table import Floats
 NEAR_STRIKES = 20  # strikes with the smallest |C - P|
 _STEPS = 51
 _ROUNDS = 2
+_YIELD_MAX = 0.5
+_YIELD_YEARS_MIN = 30.0 / 365.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +65,12 @@ def pairs_of(quotes: Quotes, noise: float) -> ParityPairs:
 
 
 def parity_forward(pairs: ParityPairs, discount: float) -> ParityForward | None:
-    """Forward of a linear expiry, or None with fewer than two pairs."""
+    """Forward of a linear expiry, or None without a pair."""
     return _combine(pairs.strike + pairs.call_less_put / discount, pairs.variance / discount**2, discount)
 
 
 def inverse_forward(pairs: ParityPairs) -> ParityForward | None:
-    """Forward of a coin-settled expiry, or None with fewer than two pairs."""
+    """Forward of a coin-settled expiry, or None without a pair."""
     share = 1.0 - pairs.call_less_put
     valid = share > 0.0
     forwards = pairs.strike[valid] / share[valid]
@@ -77,7 +79,7 @@ def inverse_forward(pairs: ParityPairs) -> ParityForward | None:
 
 def _combine(forwards: Floats, variance: Floats, discount: float) -> ParityForward | None:
     """Weighted mean of the forwards that agree with their weighted median."""
-    if forwards.size < 2:
+    if not forwards.size:
         return None
     weight = 1.0 / variance
     middle = _weighted_median(forwards, weight)
@@ -102,22 +104,44 @@ def _weighted_median(values: Floats, weight: Floats) -> float:
 class Carry:
     """What an American expiry needs besides its forward."""
 
-    spot: float  # the future's price where a future is the underlying
-    spot_is_forward: bool
+    spot: float  # the future's price where a future is the underlying; NaN where unknown
+    on_future: bool  # a quoted future is the underlying
+    spot_is_forward: (
+        bool  # the underlying carries nothing: a future, or the synthetic one of coin-settled options
+    )
     years: float
     rate: float
     dividend_years: Floats
     dividend_amount: Floats
 
-    def yield_of(self, forward: float) -> float:
-        """The continuous yield that makes spot, rate and cash dividends meet `forward`."""
+    @property
+    def forward(self) -> float:
+        """The forward without any yield: the future itself, or spot less dividends carried at the rate; NaN without spot."""
         if self.spot_is_forward:
-            return self.rate
+            return self.spot
+        return (self.spot - self.dividends_present) * float(np.exp(self.rate * self.years))
+
+    @property
+    def dividends_present(self) -> float:
+        """Present value of the cash dividends before expiry."""
         paid = self.dividend_years < self.years
-        present = float((self.dividend_amount[paid] * np.exp(-self.rate * self.dividend_years[paid])).sum())
-        if not (self.years > 0.0 and self.spot > present):
-            return float("nan")
-        return self.rate - float(np.log(forward / (self.spot - present))) / self.years
+        return float((self.dividend_amount[paid] * np.exp(-self.rate * self.dividend_years[paid])).sum())
+
+    def standing_of(self, forward: float) -> tuple[float, float]:
+        """The price an American option stands on, and the continuous yield that makes it meet `forward`.
+
+        Weeks before expiry a yield beyond `_YIELD_MAX` a year is a quote of the underlying that is a moment old, not a
+        dividend: then the price stands where the forward implies it, without a yield.
+        """
+        if self.spot_is_forward:
+            return forward, self.rate
+        implied = forward * float(np.exp(-self.rate * self.years)) + self.dividends_present
+        if not self.spot > self.dividends_present:
+            return implied, 0.0
+        found = self.rate - float(np.log(forward / (self.spot - self.dividends_present))) / self.years
+        if abs(found) > _YIELD_MAX and self.years < _YIELD_YEARS_MIN:
+            return implied, 0.0
+        return self.spot, found
 
 
 def american_forward(quotes: Quotes, carry: Carry, noise: float) -> ParityForward | None:
@@ -158,9 +182,9 @@ def exercise_premium(
     """
     n = price.size
     years, rate = np.full(n, carry.years), np.full(n, carry.rate)
-    spot = forward if carry.spot_is_forward else carry.spot
+    spot, dividend_yield = carry.standing_of(forward)
     common = (np.full(n, spot), strike, years)
-    rest = (rate, np.full(n, carry.yield_of(forward)), sign)
+    rest = (rate, np.full(n, dividend_yield), sign)
     dividends = (carry.dividend_years, carry.dividend_amount)
     vol, _ = implied_vol_american(price, *common, *rest, np.full(n, noise), _STEPS, *dividends)
     american = price_american(*common, vol, *rest, _STEPS, *dividends)

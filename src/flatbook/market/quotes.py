@@ -37,7 +37,7 @@ STATUS_TEXT: dict[QuoteStatus, str] = {
     QuoteStatus.NO_BID: "no bid",
     QuoteStatus.NO_ASK: "no offer",
     QuoteStatus.CROSSED: "bid above offer",
-    QuoteStatus.STALE: "older than the freshness limit",
+    QuoteStatus.STALE: "older than the freshness limit, or from the future",
     QuoteStatus.OUT_OF_BOUNDS: "outside the no-arbitrage bounds of its forward",
     QuoteStatus.NO_VOL: "time value too small to tell a volatility",
     QuoteStatus.ABSURD_VOL: "implied volatility outside 0.5 % to 1000 %",
@@ -71,7 +71,7 @@ def sort_quotes(bid: Floats, ask: Floats, age_s: Floats, years: Floats, age_max_
         (np.isnan(bid), QuoteStatus.NO_BID),
         (np.isnan(ask), QuoteStatus.NO_ASK),
         (~(bid <= ask), QuoteStatus.CROSSED),
-        (~(age_s <= age_max_s), QuoteStatus.STALE),
+        (~((age_s >= 0.0) & (age_s <= age_max_s)), QuoteStatus.STALE),
     )
     return np.select(
         [where for where, _ in conditions], [code for _, code in conditions], QuoteStatus.USABLE

@@ -29,6 +29,7 @@ class RateSource(IntEnum):
     PARITY = 1
     TERMS = 2  # the desk file
     ASSUMED_ZERO = 3
+    NONE = 4  # coin-settled: the price carries no discount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +67,12 @@ class MarketView:
     slice_rate: Floats
     slice_rate_source: Codes
     slice_yield: Floats  # continuous dividend and borrow yield left after cash dividends
+    slice_spot: (
+        Floats  # price an American tree stands on: the underlying's, or what the forward implies it is
+    )
     slice_atm_vol: Floats
     slice_reason: tuple[str, ...]  # why an expiry cannot be valued; empty where it can
+    slice_warning: tuple[str, ...]  # what a trader should know of an expiry that is valued; mostly empty
     smiles: tuple[Smile | None, ...]
     dividend_years: tuple[Floats, ...]  # by underlying: cash dividends to come
     dividend_amount: tuple[Floats, ...]

@@ -59,7 +59,11 @@ MEANINGS: dict[Measure, Meaning] = {
         True,
     ),
     Measure.THETA_USD_PER_DAY: Meaning(
-        "theta_usd_per_day", "Theta", "USD per calendar day", "P&L of one day passing", True
+        "theta_usd_per_day",
+        "Theta",
+        "USD per calendar day",
+        "P&L of one day passing, at most the time value",
+        True,
     ),
     Measure.RHO_USD_PER_BP: Meaning(
         "rho_usd_per_bp", "Rho", "USD per basis point", "P&L of +0.01 % in the rate", True
@@ -73,7 +77,7 @@ MEANINGS: dict[Measure, Meaning] = {
 }
 
 BUCKETS: tuple[tuple[str, float], ...] = (  # label and the last calendar day it holds
-    ("0DTE", 1.0),
+    ("0DTE", 0.7),  # this session's close; tomorrow's is at least 0.7 days away once today's has passed
     ("1w", 7.0),
     ("2w", 14.0),
     ("1m", 31.0),
@@ -83,4 +87,5 @@ BUCKETS: tuple[tuple[str, float], ...] = (  # label and the last calendar day it
     ("1y", 366.0),
     ("LEAPS", float("inf")),
 )
-BUCKET_NAMES: tuple[str, ...] = tuple(name for name, _ in BUCKETS)
+LINEAR_BUCKET = "linear"  # futures and shares: direction without expiry
+BUCKET_NAMES: tuple[str, ...] = (*(name for name, _ in BUCKETS), LINEAR_BUCKET)

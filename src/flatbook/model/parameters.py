@@ -93,9 +93,9 @@ class LimitMeasure(StrEnum):
 
 
 class Limit(Parameters, frozen=True, kw_only=True):
-    """A bound on one measure of one scope, with where the desk starts to act (`limit_soft`) and where it must stop.
+    """A bound on one measure of one scope.
 
-    Utilisation is exposure over `limit_hard`; domain 8.1 gives what each step of it means.
+    Utilisation is exposure over `limit_hard`; the steps of the ladder (domain reference 8.1) are shares of it.
     """
 
     measure: LimitMeasure
@@ -103,6 +103,7 @@ class Limit(Parameters, frozen=True, kw_only=True):
     option_class: str = ""  # for CLASS_CONTRACTS
     bucket: str = ""  # for VEGA_USD_PER_POINT: one expiry bucket
     limit_hard: float
+    floor_usd_per_point: float = 0.0  # for CONCENTRATION_PCT: gross vega below which no book is concentrated
     owner: str = "risk"
 
     def __post_init__(self) -> None:
@@ -110,6 +111,10 @@ class Limit(Parameters, frozen=True, kw_only=True):
         _demand(
             0.0 < self.limit_hard < _INFINITE,
             f"limit {self.name}: limit_hard must be above 0 and finite, was {self.limit_hard}",
+        )
+        _demand(
+            0.0 <= self.floor_usd_per_point < _INFINITE,
+            f"limit {self.name}: floor_usd_per_point must be 0 or above, was {self.floor_usd_per_point}",
         )
 
     @property
@@ -147,12 +152,12 @@ class QuotingRules(Parameters, frozen=True, kw_only=True):
     """How the desk quotes before inventory leans on it, and what the exchange obliges it to."""
 
     half_spread_vol_points: float = 0.5  # neutral half-spread, times vega
-    half_spread_min: float = 0.01  # price units
+    half_spread_min: float = 0.01  # price units; coin-settled: in the strike's currency
     half_spread_pct: float = 0.5  # percent of the theoretical value, at least
     size: int = 10  # contracts a side at no utilisation
     size_min: int = 1  # obligation
     width_max: float = 5.0  # widest legal bid-ask in price units; coin-settled: in the strike's currency
-    lean_max_half_spreads: float = 1.0  # how far inventory may shift a quote
+    lean_max_half_spreads: float = 1.0  # how far inventory may shift a quote; never past fair value
     inventory_full_contracts: int = 100  # position in one series at which the adding side shrinks to size_min
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatbook.model.errors import UnknownInstrumentError
-from flatbook.model.instruments import Instrument, Kind, Payoff, Style
+from flatbook.model.instruments import Instrument, Kind, Payoff, Style, TickBand
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -128,6 +128,14 @@ class InstrumentTable:
     def price_ratio(self) -> Floats:
         """float64[n]: price as a share of the underlying's."""
         return np.array([item.price_ratio for item in self.instruments], dtype=np.float64)
+
+    @cached_property
+    def rows_of_ticks(self) -> tuple[tuple[tuple[TickBand, ...], Ints], ...]:
+        """Each tick table with the rows that quote on it."""
+        groups: dict[tuple[TickBand, ...], list[int]] = {}
+        for row, item in enumerate(self.instruments):
+            groups.setdefault(item.tick_table, []).append(row)
+        return tuple((bands, np.array(rows, dtype=np.int64)) for bands, rows in groups.items())
 
     def row_of(self, symbol: str) -> int:
         """Row of `symbol`.

@@ -2,12 +2,13 @@
 
 Source: domain reference 4.3 (marginal-risk skew), 8.1 (ladder), A.12 (quote constructor). One more contract bought moves the
 reservation price down by its marginal cost g.e plus its own half curvature; the lean stays within `lean_max_half_spreads`
-(leaning further is run over, 4.20). The side that adds to a strained limit is widened and thinned; at the hard limit it
-is pulled.
+(leaning further is run over, 4.20), and no quote crosses fair value, the market or the legal width. The side that adds to a
+strained limit is widened and thinned; at the hard limit it is pulled.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,9 +19,11 @@ from flatbook.model.instruments import Side
 from flatbook.model.measures import Measure
 from flatbook.model.parameters import QuotingRules
 from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
+from flatbook.quoting.fences import TwoSides, fences, inside, legal_width
+from flatbook.quoting.strain import Strain, strain
 from flatbook.quoting.ticks import NO_PRICE, ask_ticks, bid_ticks, step_ticks
 from flatbook.riskprice.price import RiskPrice
-from flatbook.valuation.values import Values
+from flatbook.valuation.values import Values, usd_per_quote
 
 CONVEXITY = 4.0  # extra width of the adding side: 1 + CONVEXITY (u - 0.5)^2
 ALERT_HALF_SPREADS = 2.0
@@ -36,6 +39,7 @@ class QuoteReason(IntEnum):
     ONE_SIDED = 4  # a hard limit pulls the adding side
     NO_BID = 5  # worth less than a tick: nothing to bid
     NO_VALUE = 6
+    TOO_WIDE = 7  # value and market are further apart than the legal width
 
 
 REASON_TEXT: dict[QuoteReason, str] = {
@@ -46,6 +50,7 @@ REASON_TEXT: dict[QuoteReason, str] = {
     QuoteReason.ONE_SIDED: "hard limit: adding side pulled",
     QuoteReason.NO_BID: "worth less than a tick: offer only",
     QuoteReason.NO_VALUE: "no theoretical value",
+    QuoteReason.TOO_WIDE: "value outside the market by more than the legal width",
 }
 
 
@@ -62,16 +67,6 @@ class Quotes:
     lean: Floats  # shift of the reservation price, quote currency; minus: keener to sell
     half_spread: Floats  # neutral, quote currency
     reason: Ints  # QuoteReason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Strain:
-    """How hard the limits pull on each side, by row."""
-
-    bid_utilisation: Floats
-    ask_utilisation: Floats
-    bid_step: Ints
-    ask_step: Ints
 
 
 def propose(
@@ -94,157 +89,113 @@ def propose(
     table = market.table
     live = table.is_option & np.isfinite(values.price) & (market.years > 0.0)
     theo = np.where(live, values.price, np.nan)
-    half = _half_spread(theo, values, market, rules)
-    to_quote = _usd_to_quote(values, market)
+    widest = np.floor(rules.width_max / market.unit * table.ticks_per_unit + 1e-9)
+    half = _half_spread(theo, values, market, rules, widest / table.ticks_per_unit)
+    to_quote = 1.0 / usd_per_quote(values, market)
     lean = np.clip(
         -price.marginal_usd * to_quote,
         -rules.lean_max_half_spreads * half,
         rules.lean_max_half_spreads * half,
     )
-    own = np.minimum(price.own_usd * to_quote, rules.lean_max_half_spreads * half)
-    strain = _strain(standing, len(table.instruments))
-    bid = bid_ticks(theo + lean - own - half * _widening(strain.bid_utilisation, strain.bid_step), table)
-    ask = ask_ticks(theo + lean + own + half * _widening(strain.ask_utilisation, strain.ask_step), table)
-    bid, ask = _within_width(bid, ask, strain, table, rules)
-    bid, ask = _off_the_market(bid, ask, market)
-    bid = np.where(strain.bid_step == Step.HARD, NO_PRICE, bid)
-    ask = np.where(strain.ask_step == Step.HARD, NO_PRICE, ask)
-    bid_size = np.where(bid == NO_PRICE, 0, _size(Side.BUY, quantity, strain.bid_utilisation, rules))
-    ask_size = np.where(ask == NO_PRICE, 0, _size(Side.SELL, quantity, strain.ask_utilisation, rules))
-    neutral_bid, neutral_ask = bid_ticks(theo - half, table), ask_ticks(theo + half, table)
-    return Quotes(
-        neutral_bid=neutral_bid,
-        neutral_ask=neutral_ask,
+    own = np.minimum(price.own_usd * to_quote, half)
+    pull = strain(standing, len(table.instruments))
+    fence = fences(theo, market)
+    wanted = TwoSides(
+        bid_ticks(theo + lean - own - half * _widening(pull.bid_utilisation, pull.bid_step), table),
+        ask_ticks(theo + lean + own + half * _widening(pull.ask_utilisation, pull.ask_step), table),
+    )
+    quote = legal_width(
+        inside(wanted, fence),
+        fence,
+        np.where(live, widest, 0.0).astype(np.int64),
+        _far_side_is_bid(wanted, theo, pull, table),
+        np.maximum(pull.bid_step, pull.ask_step) == Step.ESCALATE,
+        table,
+    )
+    bid = np.where(pull.bid_step == Step.HARD, NO_PRICE, quote.bid)
+    ask = np.where(pull.ask_step == Step.HARD, NO_PRICE, quote.ask)
+    buy = _Taper(pull.bid_utilisation, pull.bid_step, standing.buy_room)
+    sell = _Taper(pull.ask_utilisation, pull.ask_step, standing.sell_room)
+    quotes = Quotes(
+        neutral_bid=bid_ticks(theo - half, table),
+        neutral_ask=ask_ticks(theo + half, table),
         bid=bid,
         ask=ask,
-        bid_size=bid_size,
-        ask_size=ask_size,
+        bid_size=np.where(bid == NO_PRICE, 0, _size(Side.BUY, quantity, buy, rules)),
+        ask_size=np.where(ask == NO_PRICE, 0, _size(Side.SELL, quantity, sell, rules)),
         lean=lean,
         half_spread=half,
-        reason=_reasons(
-            live, neutral_bid, (bid, ask), (neutral_bid, neutral_ask), (bid_size, ask_size), strain, rules
-        ),
+        reason=np.zeros(bid.size, dtype=np.int64),
     )
+    return replace(quotes, reason=_reasons(quotes, live, pull, widest, rules))
 
 
-def _half_spread(theo: Floats, values: Values, market: MarketView, rules: QuotingRules) -> Floats:
-    """Neutral half-spread: vega times vol points, at least a minimum and a share of the value."""
-    vega_usd = np.abs(values.greeks[:, Measure.VEGA_USD_PER_POINT])
-    by_vol = rules.half_spread_vol_points * vega_usd * _usd_to_quote(values, market)
-    return np.maximum(np.maximum(by_vol, rules.half_spread_min), rules.half_spread_pct / 100.0 * theo)
+def _half_spread(
+    theo: Floats, values: Values, market: MarketView, rules: QuotingRules, width: Floats
+) -> Floats:
+    """Neutral half-spread: vega times vol points, at least a minimum and a share of the value, and within the legal width.
 
-
-def _usd_to_quote(values: Values, market: MarketView) -> Floats:
-    """Quote currency per unit for a USD per contract."""
-    table = market.table
-    return np.where(table.inverse, 1.0 / values.spot, 1.0) / table.multiplier
-
-
-def _strain(standing: Standing, n_rows: int) -> _Strain:
-    """Which side adds to the limits that stand highest, and how hard these pull.
-
-    Where several stand equally high, the side that adds in sum is the adding one: of two breached limits that want
-    opposite things the series keeps one side. Where a limit is unknown both sides add.
+    Half the width less one step a side, so that rounding outward stays legal.
     """
-    none = np.zeros((1, n_rows))
-    gradient, step = np.vstack((none, standing.gradient)), np.vstack((none, standing.step))
-    used, unknown = np.vstack((none, standing.utilisation)), np.vstack((none > 0.0, standing.unknown))
-    touched = (gradient != 0.0) | unknown
-    highest = np.where(touched, step, 0.0).max(axis=0)
-    at_highest = touched & (step == highest)
-    net = np.where(at_highest, gradient, 0.0).sum(axis=0)
-    pull = np.where(at_highest, used, 0.0).max(axis=0)
-    blind = unknown.any(axis=0)
-    bid_adds, ask_adds = (net > 0.0) | blind, (net < 0.0) | blind
-    return _Strain(
-        bid_utilisation=np.where(bid_adds, pull, 0.0),
-        ask_utilisation=np.where(ask_adds, pull, 0.0),
-        bid_step=np.where(bid_adds, highest, 0.0).astype(np.int64),
-        ask_step=np.where(ask_adds, highest, 0.0).astype(np.int64),
+    vega_usd = np.abs(values.greeks[:, Measure.VEGA_USD_PER_POINT])
+    by_vol = rules.half_spread_vol_points * vega_usd / usd_per_quote(values, market)
+    half = np.maximum(
+        np.maximum(by_vol, rules.half_spread_min / market.unit), rules.half_spread_pct / 100.0 * theo
     )
+    ticks = np.where(np.isfinite(theo), theo, 0.0) * market.table.ticks_per_unit
+    step = step_ticks((ticks + width * market.table.ticks_per_unit).astype(np.int64), market.table)
+    return np.minimum(half, np.maximum(0.5 * width - step / market.table.ticks_per_unit, 0.0))
+
+
+def _far_side_is_bid(quote: TwoSides, theo: Floats, pull: Strain, table: InstrumentTable) -> Bools:
+    """The side that a legal width moves: the one that adds more to limits, else the one further from fair value."""
+    fair = theo * table.ticks_per_unit
+    further = fair - quote.bid > quote.ask - fair
+    return np.where(
+        pull.bid_utilisation == pull.ask_utilisation, further, pull.bid_utilisation > pull.ask_utilisation
+    ).astype(np.bool_)
 
 
 def _widening(utilisation: Floats, step: Ints) -> Floats:
     """Factor on the half-spread of one side: convex from half the limit on, at least double from ALERT on."""
     over = np.clip(utilisation, THRESHOLDS[Step.NOTIFY], THRESHOLDS[Step.HARD]) - THRESHOLDS[Step.NOTIFY]
-    return np.maximum(1.0 + CONVEXITY * over**2, np.where(step >= Step.ALERT, ALERT_HALF_SPREADS, 1.0))
+    widened = np.where(step >= Step.NOTIFY, 1.0 + CONVEXITY * over**2, 1.0)
+    return np.maximum(widened, np.where(step >= Step.ALERT, ALERT_HALF_SPREADS, 1.0))
 
 
-def _within_width(
-    bid: Ints, ask: Ints, strain: _Strain, table: InstrumentTable, rules: QuotingRules
-) -> tuple[Ints, Ints]:
-    """Keep the width legal: the adding side goes to the widest legal price at ESCALATE, and never beyond it.
+class _Taper(NamedTuple):
+    """What thins one side."""
 
-    Where bid and offer are further apart than `width_max`, the side that adds more comes in; the other one holds.
+    utilisation: Floats
+    step: Ints
+    room: Floats  # contracts until a limit
+
+
+def _size(side: Side, quantity: Ints, taper: _Taper, rules: QuotingRules) -> Ints:
+    """Full size, but for what the side would add: to a strained limit, to the series' own inventory, beyond any headroom.
+
+    By limits: full below NOTIFY, then linear to half the size, the least size from ALERT on. By inventory: linear to the
+    least size at `inventory_full_contracts`. Never more than can be filled before a limit is reached.
     """
-    widest = np.floor(rules.width_max * table.ticks_per_unit + 1e-9).astype(np.int64)
-    bid_adds = strain.bid_utilisation > strain.ask_utilisation
-    both = (bid != NO_PRICE) & (ask != NO_PRICE)
-    too_wide = both & (ask - bid > widest)
-    far_bid = _at_most(np.maximum(ask - widest, 0), table, up=True)
-    far_ask = _at_most(bid + widest, table, up=False)
-    bid_out = both & bid_adds & ((strain.bid_step == Step.ESCALATE) | too_wide)
-    ask_out = both & ~bid_adds & ((strain.ask_step == Step.ESCALATE) | too_wide)
-    return np.where(bid_out & (far_bid > 0), far_bid, bid), np.where(ask_out, far_ask, ask)
-
-
-def _at_most(ticks: Ints, table: InstrumentTable, *, up: bool) -> Ints:
-    """The quotable price next to `ticks` on the inner side of a width: up for bids, down for offers."""
-    step = step_ticks(ticks, table)
-    return -(-ticks // step) * step if up else ticks // step * step
-
-
-def _off_the_market(bid: Ints, ask: Ints, market: MarketView) -> tuple[Ints, Ints]:
-    """Do not lock or cross the market: a quote earns, it does not take."""
-    table = market.table
-    best_bid = np.where(np.isfinite(market.bid), market.bid, -np.inf) * table.ticks_per_unit
-    best_ask = np.where(np.isfinite(market.ask), market.ask, np.inf) * table.ticks_per_unit
-    crossed = ~(best_bid <= best_ask)
-    inside_ask = np.where(np.isfinite(best_ask) & ~crossed, best_ask, 0.0).round().astype(np.int64)
-    inside_bid = np.where(np.isfinite(best_bid) & ~crossed, best_bid, 0.0).round().astype(np.int64)
-    below = _at_most(np.maximum(inside_ask - 1, 0), table, up=False)
-    above = _at_most(inside_bid + 1, table, up=True)
-    bid = np.where(
-        (bid != NO_PRICE) & (inside_ask > 0) & (bid >= inside_ask), np.where(below > 0, below, NO_PRICE), bid
-    )
-    ask = np.where((ask != NO_PRICE) & (inside_bid > 0) & (ask <= inside_bid), above, ask)
-    return bid, ask
-
-
-def _size(side: Side, quantity: Ints, utilisation: Floats, rules: QuotingRules) -> Ints:
-    """Full size on the reducing side; the adding side tapers with its limit and with the series' own inventory.
-
-    By limits: full below half, then linear to half the size at ALERT, the least size beyond. By inventory: linear to the
-    least size at `inventory_full_contracts`.
-    """
-    notify, alert = THRESHOLDS[Step.NOTIFY], THRESHOLDS[Step.ALERT]
-    by_limit = np.interp(utilisation, [notify, alert], [1.0, 0.5])
-    by_limit = np.where(utilisation >= alert, 0.0, by_limit)
+    by_limit = np.interp(taper.utilisation, [THRESHOLDS[Step.NOTIFY], THRESHOLDS[Step.ALERT]], [1.0, 0.5])
+    by_limit = np.where(taper.step >= Step.ALERT, 0.0, np.where(taper.step >= Step.NOTIFY, by_limit, 1.0))
     same_side = np.maximum(int(side) * quantity, 0)
     by_inventory = np.clip(1.0 - same_side / rules.inventory_full_contracts, 0.0, 1.0)
-    size = np.floor(rules.size * np.minimum(by_limit, by_inventory) + 1e-9).astype(np.int64)
-    return np.maximum(size, rules.size_min)
+    size = np.floor(rules.size * np.minimum(by_limit, by_inventory) + 1e-9)
+    return np.maximum(np.minimum(size, np.floor(taper.room)), rules.size_min).astype(np.int64)
 
 
-def _reasons(
-    live: Bools,
-    neutral_bid: Ints,
-    prices: tuple[Ints, Ints],
-    neutral: tuple[Ints, Ints],
-    sizes: tuple[Ints, Ints],
-    strain: _Strain,
-    rules: QuotingRules,
-) -> Ints:
-    step = np.maximum(strain.bid_step, strain.ask_step)
-    moved = (prices[0] != neutral[0]) | (prices[1] != neutral[1])
-    smaller = (sizes[0] < rules.size) | (sizes[1] < rules.size)
+def _reasons(quotes: Quotes, live: Bools, pull: Strain, widest: Floats, rules: QuotingRules) -> Ints:
+    step = np.maximum(pull.bid_step, pull.ask_step)
+    both = (quotes.bid != NO_PRICE) & (quotes.ask != NO_PRICE)
     conditions = (
         (~live, QuoteReason.NO_VALUE),
         (step == Step.HARD, QuoteReason.ONE_SIDED),
+        (both & (quotes.ask - quotes.bid > widest), QuoteReason.TOO_WIDE),
         (step >= Step.ALERT, QuoteReason.STRAINED),
-        (neutral_bid == NO_PRICE, QuoteReason.NO_BID),
-        (smaller, QuoteReason.TAPERED),
-        (moved, QuoteReason.LEANED),
+        (quotes.neutral_bid == NO_PRICE, QuoteReason.NO_BID),
+        ((quotes.bid_size < rules.size) | (quotes.ask_size < rules.size), QuoteReason.TAPERED),
+        ((quotes.bid != quotes.neutral_bid) | (quotes.ask != quotes.neutral_ask), QuoteReason.LEANED),
     )
     return np.select(
         [where for where, _ in conditions], [code for _, code in conditions], QuoteReason.NEUTRAL

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from flatbook.model.instruments import TickBand
 from flatbook.model.table import Floats, InstrumentTable, Ints
 
 NO_PRICE = -1
@@ -30,7 +29,7 @@ def ask_ticks(price: Floats, table: InstrumentTable) -> Ints:
 def step_ticks(ticks: Ints, table: InstrumentTable) -> Ints:
     """Size of the quoting step at each price in ticks."""
     out = np.empty(ticks.size, dtype=np.int64)
-    for bands, rows in _rows_by_bands(table):
+    for bands, rows in table.rows_of_ticks:
         from_ticks = np.array([band.from_ticks for band in bands])
         steps = np.array([band.step_ticks for band in bands])
         out[rows] = steps[np.maximum(np.searchsorted(from_ticks, ticks[rows], side="right") - 1, 0)]
@@ -47,10 +46,3 @@ def _round(price: Floats, table: InstrumentTable, *, up: bool) -> Ints:
     if up:
         ticks = np.maximum(ticks, step)
     return np.where(known & (ticks > 0), ticks, NO_PRICE)
-
-
-def _rows_by_bands(table: InstrumentTable) -> list[tuple[tuple[TickBand, ...], Ints]]:
-    groups: dict[tuple[TickBand, ...], list[int]] = {}
-    for row, item in enumerate(table.instruments):
-        groups.setdefault(item.tick_table, []).append(row)
-    return [(bands, np.array(rows, dtype=np.int64)) for bands, rows in groups.items()]

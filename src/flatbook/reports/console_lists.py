@@ -141,7 +141,7 @@ def print_health(report: PlanReport, console: "Console") -> None:
             percent(row.atm_vol, 1),
             f"{row.usable}/{row.series}",
             percent(row.theo_inside_share),
-            row.reason,
+            row.reason or row.warning,
         )
         for row in health.expiries[:ROWS]
     ]

@@ -62,6 +62,7 @@ def _expiries(cycle: Cycle, columns: Columns, missing: Missing) -> tuple[ExpiryH
                 series=int(series[s]),
                 usable=int(used[s]),
                 reason=why,
+                warning=market.slice_warning[s],
                 **numbers,
             )
         )

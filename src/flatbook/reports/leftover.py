@@ -3,8 +3,9 @@
 import math
 
 from flatbook.engine.cycle import Cycle
+from flatbook.hedging.cross import basis_deviation_usd
 from flatbook.hedging.neutral_choice import OptionOffset, option_offset
-from flatbook.model.measures import MEANINGS, Measure
+from flatbook.model.measures import CALENDAR_DAYS, MEANINGS, Measure
 from flatbook.reports.columns import Columns
 from flatbook.reports.decisions import side_of
 from flatbook.reports.missing import Missing
@@ -96,21 +97,32 @@ def _scope(
 
 
 def _basis(cycle: Cycle, missing: Missing) -> tuple[BasisRisk, ...]:
-    """Of every chosen hedge that is a proxy."""
-    return tuple(
-        BasisRisk(
-            underlying=hedge.underlying,
-            symbol=hedge.chosen.symbol,
-            deviation_usd=missing.number(
-                hedge.chosen.basis_deviation_usd,
-                f"residual.basis[{hedge.chosen.symbol}].deviation_usd",
-                "no volatility of the underlying is known",
-            ),
-            over_days=cycle.desk.appetite.holding_days,
+    """Of every proxy in the book once the proposed hedges are done: what is held already and what is added."""
+    appetite, after = cycle.desk.appetite, cycle.residual.exposure
+    out = []
+    for terms in cycle.desk.hedges:
+        row = cycle.table.row_of(terms.instrument.symbol)
+        if terms.correlation == 1.0 or not after.quantity[row]:
+            continue
+        deviation = basis_deviation_usd(
+            hedged_usd=float(after.by_row[row, Measure.DELTA_USD]),
+            correlation=terms.correlation,
+            vol=float(cycle.price.spot_vol[cycle.table.underlying_of[row]]),
+            years=appetite.holding_days / CALENDAR_DAYS,
         )
-        for hedge in cycle.hedges
-        if hedge.chosen and hedge.chosen.basis_deviation_usd != 0.0
-    )
+        out.append(
+            BasisRisk(
+                underlying=terms.instrument.underlying,
+                symbol=terms.instrument.symbol,
+                deviation_usd=missing.number(
+                    deviation,
+                    f"residual.basis[{terms.instrument.symbol}].deviation_usd",
+                    "no volatility of the underlying is known",
+                ),
+                over_days=appetite.holding_days,
+            )
+        )
+    return tuple(out)
 
 
 def _risk_price(cycle: Cycle, missing: Missing, u: int) -> RiskPriceOf:

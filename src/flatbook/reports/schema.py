@@ -4,7 +4,8 @@ Currency is the desk's (USD) where a name says so; prices are in the currency of
 and utilisations are decimals: 0.2 is 20 %. Long is plus. null is a number that does not exist: `reasons` says why.
 """
 
-from typing import Literal
+import inspect
+from typing import Any, Literal
 
 import msgspec
 
@@ -232,4 +233,17 @@ class PlanReport(Part, frozen=True, kw_only=True):
 
 def json_schema() -> dict[str, object]:
     """The JSON schema (draft 2020-12) of `PlanReport`."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(PlanReport)}
+    schema: dict[str, object] = _cleaned(msgspec.json.schema(PlanReport))
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _cleaned(part: object) -> Any:
+    """Descriptions without the indentation of docstrings, which Python keeps up to 3.12 and strips from 3.13 on."""
+    if isinstance(part, dict):
+        return {
+            key: inspect.cleandoc(value)
+            if key == "description" and isinstance(value, str)
+            else _cleaned(value)
+            for key, value in part.items()
+        }
+    return [_cleaned(item) for item in part] if isinstance(part, list) else part

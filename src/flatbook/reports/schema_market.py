@@ -15,13 +15,14 @@ class ExpiryHealth(Part, frozen=True, kw_only=True):
     forward: Number
     forward_source: str  # parity, future, carry, none
     rate: Number  # continuous, annual
-    rate_source: str  # curve, parity, terms, assumed_zero
+    rate_source: str  # curve, parity, terms, assumed_zero, none (coin-settled)
     parity_residual: Number  # median, price units
     atm_vol: Number
     series: int
     usable: int  # of them with a quote that is used
     theo_inside_share: Number  # of the usable ones with a bid, whose theo lies inside bid and ask
     reason: str  # why it is not valued
+    warning: str  # what to know of it though it is valued; mostly empty
 
 
 class StatusCount(Part, frozen=True, kw_only=True):

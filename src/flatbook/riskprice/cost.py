@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from flatbook.model.instruments import Payoff
 from flatbook.model.measures import Measure
 from flatbook.model.parameters import Desk, HedgeTerms
 from flatbook.model.table import Floats, InstrumentTable
@@ -19,7 +20,7 @@ def cost_per_contract(terms: HedgeTerms, notional_per_price: float) -> float:
 
 def usd_per_price_unit(terms: HedgeTerms, price: float, spot: float) -> float:
     """USD value of one price unit of one contract; a coin-settled future is worth multiplier / price coins."""
-    inverse = terms.instrument.payoff.value == "inverse"
+    inverse = terms.instrument.payoff is Payoff.INVERSE
     return terms.instrument.multiplier * (spot / price**2 if inverse else 1.0)
 
 

@@ -70,6 +70,12 @@ def value(market: MarketView) -> Values:
     return Values(price=price, greeks=greeks, spot=spot, reasons=_reasons(market, price, greeks))
 
 
+def usd_per_quote(values: Values, market: MarketView) -> Floats:
+    """USD per contract for one unit of quote currency per unit of underlying, float64[n]: coins count at the index."""
+    table = market.table
+    return np.where(table.inverse, values.spot, 1.0) * table.multiplier
+
+
 def american_slices(market: MarketView, rows: Ints) -> list[tuple[int, Ints]]:
     """Group `rows` by expiry: (slice, its rows)."""
     of = market.table.slice_of[rows]
@@ -82,14 +88,11 @@ TreeInputs = tuple[Floats, Floats, Floats, Floats, Floats, Floats, Floats]
 def tree_inputs(market: MarketView, s: int, rows: Ints) -> TreeInputs:
     """spot, strike, years, vol, rate, yield, sign of American `rows` of slice `s`: what the tree takes, in its order.
 
-    Where a future is the underlying the tree stands on the forward, without cash dividends.
+    `slice_spot` is the forward where a future is the underlying, without cash dividends.
     """
     table, n = market.table, rows.size
-    u = int(table.underlying_of_slice[s])
-    on_future = bool(np.isfinite(market.slice_future[s]))
-    spot = market.slice_forward[s] if on_future else market.spot[u]
     return (
-        np.full(n, spot),
+        np.full(n, market.slice_spot[s]),
         table.strike[rows],
         market.years[rows],
         market.vol[rows],
@@ -108,16 +111,15 @@ def cash_dividends(market: MarketView, s: int) -> tuple[Floats, Floats]:
 
 
 def _american(market: MarketView, s: int, rows: Ints) -> Floats:
-    """Raw values of American options; per unit of the reference price, also where a future is the underlying."""
-    raw = value_american(*tree_inputs(market, s, rows), TREE_STEPS, *cash_dividends(market, s))
-    if not np.isfinite(market.slice_future[s]):
-        return raw
+    """Raw values of American options; Greeks per unit of the reference price, whatever price the tree stands on."""
+    raw: Floats = value_american(*tree_inputs(market, s, rows), TREE_STEPS, *cash_dividends(market, s))
     u = int(market.table.underlying_of_slice[s])
-    per_spot = market.slice_forward[s] / market.spot[u]
+    per_spot = market.slice_spot[s] / market.spot[u]
     raw[:, black.DELTA] *= per_spot
     raw[:, black.GAMMA] *= per_spot**2
     raw[:, black.VANNA] *= per_spot
-    raw[:, black.RHO] = -market.years[rows] * raw[:, black.PRICE]
+    if np.isfinite(market.slice_future[s]):
+        raw[:, black.RHO] = -market.years[rows] * raw[:, black.PRICE]
     return raw
 
 
@@ -140,11 +142,22 @@ def _desk_units(market: MarketView, spot: Floats, raw: Floats) -> Floats:
     out[:, Measure.GAMMA_USD_PER_PCT] = raw[:, black.GAMMA] * scale * spot**2 / 100.0
     out[:, Measure.VEGA_USD_PER_POINT] = vega
     out[:, Measure.VEGA_WEIGHTED_USD_PER_POINT] = vega * weight
-    out[:, Measure.THETA_USD_PER_DAY] = raw[:, black.THETA] * scale / CALENDAR_DAYS
-    out[:, Measure.RHO_USD_PER_BP] = raw[:, black.RHO] * scale / 1e4
+    out[:, Measure.THETA_USD_PER_DAY] = scale * np.maximum(
+        raw[:, black.THETA] / CALENDAR_DAYS, -_time_value(market, raw)
+    )
+    out[:, Measure.RHO_USD_PER_BP] = np.where(
+        table.inverse, 0.0, raw[:, black.RHO] * scale / 1e4
+    )  # coin bears no USD rate
     out[:, Measure.VANNA_USD_PER_POINT] = vanna * spot / 100.0
     out[:, Measure.VOLGA_USD_PER_POINT2] = raw[:, black.VOLGA] * scale / 1e4
     return out
+
+
+def _time_value(market: MarketView, raw: Floats) -> Floats:
+    """What a contract can at most lose by waiting: its value over the discounted intrinsic value of its forward."""
+    table = market.table
+    intrinsic = np.maximum(market.discount * table.sign * (market.forward - table.strike), 0.0)
+    return np.maximum(raw[:, black.PRICE] - intrinsic, 0.0)
 
 
 def _linear(market: MarketView, row: int, spot: float) -> tuple[float, Floats]:

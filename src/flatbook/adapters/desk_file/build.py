@@ -132,7 +132,10 @@ def _hedge(values: dict[str, Any]) -> HedgeTerms:
 
 
 def _limit(values: dict[str, Any]) -> Limit:
-    rest = {name: values[name] for name in ("underlying", "option_class", "bucket", "owner")}
+    rest = {
+        name: values[name]
+        for name in ("underlying", "option_class", "bucket", "floor_usd_per_point", "owner")
+    }
     return Limit(measure=LimitMeasure(values["measure"]), limit_hard=values["hard"], **rest)
 
 
@@ -207,7 +210,7 @@ def _check_limit(table: Checked, findings: Findings) -> None:
         return
     measure = LimitMeasure(table.values["measure"])
     allowed = SCOPE_OF_MEASURE.get(measure, ())
-    for name in ("option_class", "bucket"):
+    for name in ("option_class", "bucket", "floor_usd_per_point"):
         if table.values.get(name) and name not in allowed:
             findings.add(
                 (*table.place, name), found=f"{name} in a limit of {measure.value}",

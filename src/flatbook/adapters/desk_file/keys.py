@@ -190,17 +190,24 @@ LIMIT = Section(
             text="where the desk must stop",
             range=_POSITIVE,
         ),
+        Key(
+            name="floor_usd_per_point",
+            unit="USD per vol point (0.01)",
+            default=0.0,
+            text="gross vega below which no book is concentrated",
+            range=_NOT_NEGATIVE,
+        ),
         Key(name="owner", type=Type.TEXT, default="risk", text="who may change it"),
     ),
 )
 
 _QUOTING: tuple[tuple[str, Type, str, str, Range], ...] = (
     ("half_spread_vol_points", Type.NUMBER, "vol points (0.01)", "neutral half-spread, times vega", _NOT_NEGATIVE),
-    ("half_spread_min", Type.NUMBER, "price units", "least half-spread", _NOT_NEGATIVE),
+    ("half_spread_min", Type.NUMBER, "price units of the strike's currency", "least half-spread", _NOT_NEGATIVE),
     ("half_spread_pct", Type.NUMBER, "percent of the theoretical value", "least half-spread", _NOT_NEGATIVE),
     ("size", Type.WHOLE, "contracts", "size of each side while no limit is used", _FROM_ONE),
     ("size_min", Type.WHOLE, "contracts", "least size the exchange demands", _FROM_ONE),
-    ("width_max", Type.NUMBER, "price units", "widest legal bid-ask", _POSITIVE),
+    ("width_max", Type.NUMBER, "price units of the strike's currency", "widest legal bid-ask", _POSITIVE),
     ("lean_max_half_spreads", Type.NUMBER, "half-spreads", "how far inventory may shift a quote", _NOT_NEGATIVE),
     ("inventory_full_contracts", Type.WHOLE, "contracts", "position in a series at which one side shrinks to size_min", _FROM_ONE),
 )  # fmt: skip
@@ -220,6 +227,7 @@ SCOPE_OF_MEASURE: dict[
     LimitMeasure.SERIES_CONTRACTS: ("option_class",),
     LimitMeasure.CLASS_CONTRACTS: ("option_class",),
     LimitMeasure.VEGA_USD_PER_POINT: ("bucket",),
+    LimitMeasure.CONCENTRATION_PCT: ("floor_usd_per_point",),
 }
 UNIT_OF_MEASURE: dict[LimitMeasure, str] = {
     LimitMeasure.SERIES_CONTRACTS: "contracts, net, of the largest series",
