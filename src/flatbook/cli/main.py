@@ -111,6 +111,52 @@ def check_config(config: Annotated[Path, typer.Argument(help="A desk file (desk.
 
 
 @app.command()
+def price(
+    cases: Annotated[
+        Path,
+        typer.Argument(
+            help="Options, CSV or Parquet: exercise, right, spot or forward, strike, years, rate, vol, …"
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Where to write the same rows with price and Greeks.")],
+) -> None:
+    """Price every row of a table and its Greeks.
+
+    Columns: docs/file-formats.md. Example: [bold]flatbook price cases.csv --out values.csv[/bold]
+    """
+    from flatbook.cli.price import price_file
+
+    price_file(cases, out)
+
+
+@app.command()
+def imply(
+    quotes: Annotated[
+        Path, typer.Argument(help="The columns of `flatbook price` with price in place of vol.")
+    ],
+    out: Annotated[Path, typer.Option(help="Where to write the same rows with vol and status.")],
+    noise: Annotated[
+        float, typer.Option(help="Smallest price step that means something: half of it tells no volatility.")
+    ] = 1e-10,
+) -> None:
+    """Imply the volatility of every price in a table; where none can be told, say why."""
+    from flatbook.cli.price import imply_file
+
+    imply_file(quotes, out, noise)
+
+
+@app.command()
+def warmup() -> None:
+    """Compile and cache every kernel, so that every later command starts warm."""
+    from rich.console import Console
+
+    from flatbook.cli.warmup import warm_up
+
+    count = warm_up(Console(stderr=True))
+    typer.echo(f"{count} kernels are compiled and kept")
+
+
+@app.command()
 def formats() -> None:
     """List the market formats that can be read."""
     from flatbook.adapters.files.market import READERS

@@ -1,0 +1,76 @@
+"""`flatbook price` and `flatbook imply`: a table of options in, the same table with answers out."""
+
+from pathlib import Path
+
+import typer
+
+from flatbook.adapters.files.cases import read_cases, write_columns
+from flatbook.model.errors import Fault, fail_on
+from flatbook.valuation.cases import OK, imply_cases, value_cases
+
+NAMES = {  # the order of valuation.cases.GREEKS
+    "price": "price",
+    "delta": "delta",
+    "gamma": "gamma",
+    "vega": "vega_per_unit_vol",
+    "theta": "theta_per_year",
+    "rho": "rho_per_unit_rate",
+    "vanna": "vanna_per_unit_vol",
+    "volga": "volga_per_unit_vol2",
+    "charm": "charm_per_year",
+}
+
+
+def price_file(source: Path, out: Path) -> None:
+    """Price every case of `source` and write `out`."""
+    _check_out(source, out)
+    file = read_cases(source, implied=False)
+    values = value_cases(file.cases)
+    status = _status(values.status, file.unread)
+    answers: dict[str, list[float] | list[str]] = {
+        column: values.greeks[number].tolist() for number, column in enumerate(NAMES.values())
+    }
+    for row in file.unread:
+        for column in NAMES.values():
+            answers[column][row] = float("nan")  # type: ignore[call-overload]
+    write_columns(out, file.table, answers | {"engine": list(values.engine), "status": status})
+    _tell(out, status)
+
+
+def imply_file(source: Path, out: Path, noise: float) -> None:
+    """Imply the volatility of every price of `source` and write `out`."""
+    _check_out(source, out)
+    file = read_cases(source, implied=True)
+    vol, found = imply_cases(file.cases, file.price, noise)
+    status = _status(found, file.unread)
+    told = [float("nan") if row in file.unread else value for row, value in enumerate(vol.tolist())]
+    write_columns(out, file.table, {"vol": told, "status": status})
+    _tell(out, status)
+
+
+def _status(found: tuple[str, ...], unread: dict[int, str]) -> list[str]:
+    return [unread.get(row, one) for row, one in enumerate(found)]
+
+
+def _check_out(source: Path, out: Path) -> None:
+    whole = out.resolve()
+    wrong = (
+        ("the input itself", whole == source.resolve()),
+        (f"no folder {out.parent}", not whole.parent.is_dir()),
+        (f"{out}, a folder", whole.is_dir()),
+    )
+    fail_on(
+        Fault(
+            where="--out",
+            found=found,
+            expected="a file of its own in a folder that exists",
+            action="name another file",
+        )
+        for found, holds in wrong
+        if holds
+    )
+
+
+def _tell(out: Path, status: list[str]) -> None:
+    good = sum(one == OK for one in status)
+    typer.echo(f"{out}: {len(status)} rows, {good} ok, {len(status) - good} with a reason in `status`")
