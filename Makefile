@@ -15,6 +15,7 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/flatbook warmup
 	@touch $(READY)
 
 setup: $(READY) ## Make the virtual environment and install flatbook in it
