@@ -29,6 +29,7 @@ from flatbook.model.parameters import (
     RiskAppetite,
     UnderlyingTerms,
 )
+from flatbook.quoting.propose import QuoteReason
 from flatbook.quoting.ticks import NO_PRICE
 from flatbook.riskprice.price import reference_vols
 
@@ -92,9 +93,9 @@ CHAINS = {
         0.5,
         rules=QuotingRules(
             half_spread_vol_points=1.0,
-            half_spread_min=0.0002,
+            half_spread_min=10.0,
             half_spread_pct=1.0,
-            width_max=0.05,
+            width_max=3_000.0,
             inventory_full_contracts=200,
         ),
     ),
@@ -318,13 +319,13 @@ def test_short_calls_buy_the_hedge_and_short_puts_sell_it(name, right):
 
 @pytest.mark.parametrize("name", CHAINS)
 def test_quotes_stand_outward_of_value_and_never_cross(name):
-    """A bid below its offer, and neutral quotes never nearer to value than the half-spread."""
+    """A bid below its offer, each on its side of value, legal, and neutral quotes no nearer than the half-spread."""
     cycle = flat(name)
-    quotes, per_unit = cycle.quotes, cycle.table.ticks_per_unit
-    both = (quotes.bid != NO_PRICE) & (quotes.ask != NO_PRICE)
-    bid = quotes.neutral_bid != NO_PRICE
+    quotes, per_unit, theo = cycle.quotes, cycle.table.ticks_per_unit, cycle.values.price
+    bid, ask, neutral = (column != NO_PRICE for column in (quotes.bid, quotes.ask, quotes.neutral_bid))
 
-    assert np.all(quotes.bid[both] < quotes.ask[both])
-    assert np.all(
-        (quotes.neutral_bid / per_unit)[bid] <= (cycle.values.price - quotes.half_spread)[bid] + 1e-9
-    )
+    assert np.all(quotes.bid[bid & ask] < quotes.ask[bid & ask])
+    assert np.all((quotes.bid / per_unit)[bid] <= theo[bid] + 1e-9)
+    assert np.all((quotes.ask / per_unit)[ask] >= theo[ask] - 1e-9)
+    assert np.all((quotes.neutral_bid / per_unit)[neutral] <= (theo - quotes.half_spread)[neutral] + 1e-9)
+    assert (quotes.reason == QuoteReason.TOO_WIDE).mean() < 0.01
