@@ -61,7 +61,8 @@ def test_prices_are_those_of_the_references(s, k, t, vol, r, q, sign, expected, 
 
 
 @pytest.mark.parametrize(
-    ("steps", "expected"), [(5, 4.4885), (30, 4.2634), (50, 4.2720), (100, 4.2781), (500, 4.2830), (2000, 4.2839)]
+    ("steps", "expected"),
+    [(5, 4.4885), (30, 4.2634), (50, 4.2720), (100, 4.2781), (500, 4.2830), (2000, 4.2839)],
 )
 def test_the_naive_tree_is_hulls(steps, expected):
     assert pytest.approx(expected, abs=5e-5) == naive.price_crr(
