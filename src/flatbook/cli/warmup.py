@@ -7,6 +7,9 @@ from rich.console import Console
 from rich.progress import track
 
 from flatbook.kernels import (
+    american_greeks,
+    american_vol,
+    andersen_lake,
     black,
     dividend_grid,
     european,
@@ -20,6 +23,7 @@ from flatbook.kernels import (
 _ONE = np.ones(1)
 _NONE = np.empty(0)
 _NO = np.zeros(1, dtype=np.bool_)
+_CODE = np.zeros(1, dtype=np.int8)
 _AMERICAN = (_ONE, _ONE, _ONE, _ONE * 0.2, _ONE * 0.01, _ONE * 0.0, _ONE)
 _EUROPEAN = (_ONE, _ONE, _ONE, _ONE * 0.2, _ONE, _ONE)
 _THREE = np.arange(3.0)
@@ -40,6 +44,19 @@ STEPS: dict[str, Callable[[], object]] = {
     "European slides": lambda: scenarios.reprice_european(*_EUROPEAN, _ONE * 0.0, _ONE * 0.0),
     "American slides": lambda: scenarios.reprice_american(
         *_AMERICAN, 11, _NONE, _NONE, _ONE * 0.0, _ONE * 0.0
+    ),
+    "American values at their boundary": lambda: american_greeks.value_american_greeks(
+        np.vstack(_AMERICAN), andersen_lake.REFERENCE, np.empty((black.COLUMNS, 1)), _CODE.copy()
+    ),
+    "American implied volatility at the boundary": lambda: american_vol.implied_vol_american(
+        np.vstack(_AMERICAN),
+        _ONE * 0.08,
+        _ONE * 1e-9,
+        1e-6,
+        andersen_lake.REFERENCE,
+        _ONE.copy(),
+        _ONE.copy(),
+        _CODE.copy(),
     ),
     "cash dividends on a grid": lambda: dividend_grid.value_cash_dividends(
         *_AMERICAN, _ONE, _ONE * 0.5, _ONE * 0.01, np.array([[0, 1]]), 16, 10

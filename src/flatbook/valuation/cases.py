@@ -1,7 +1,8 @@
 """One call for any list of options: columns in, columns out, the engine chosen by what each option is.
 
-European options have a closed form (Black 1976 on the forward), American ones a lattice; with cash dividends that fall from spot
-both go to a finite-difference grid. `ENGINES` names them. With `forward` the option is on that forward, discounted at `rate`; coin-settled
+European options have a closed form (Black 1976 on the forward). American ones go to their exercise boundary (Andersen, Lake and
+Offengenden 2016), or to a lattice where exercise has two boundaries or cash dividends are escrowed; with cash dividends that fall
+from spot both go to a finite-difference grid. `ENGINES` names them. With `forward` the option is on that forward, discounted at `rate`; coin-settled
 prices are in coin and their Greeks those of the value in the strike's currency.
 """
 
@@ -11,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flatbook.kernels import black, european, implied_vol
+from flatbook.kernels import american_vol, andersen_lake, black, european, implied_vol
+from flatbook.kernels.american_greeks import value_american_greeks
 from flatbook.kernels.dividend_grid import ACCURATE, value_cash_dividends
 from flatbook.kernels.european import value_european
 from flatbook.kernels.european_vol import implied_vol_european
@@ -33,6 +35,7 @@ OK = "ok"
 _VOL_BRACKET = (1e-4, 5.0)
 _VOL_TOLERANCE = 1e-9
 _SEARCH_ROUNDS = 80
+_BOUNDARY_ERROR = 1e-6  # of max(price, 1 % of spot), at the REFERENCE setting
 IMPLY_REASONS = (
     OK,
     "below intrinsic value",
@@ -166,8 +169,7 @@ def imply_cases(cases: Cases, price: Floats, noise: float = 1e-10) -> tuple[Floa
         status[row] = IMPLY_REASONS[why]
     for row in np.flatnonzero(usable & ~closed).tolist():
         one = cases.take(np.array([row]))
-        tell = _imply_on_grid if _engine_of(cases, row) == "grid" else _imply_american
-        found, why = tell(one, price[row : row + 1], noise)
+        found, why = _IMPLY.get(_engine_of(cases, row), _imply_on_lattice)(one, price[row : row + 1], noise)
         vol[row], status[row] = found, IMPLY_REASONS[why]
     return vol, tuple(status)
 
@@ -197,7 +199,16 @@ def _imply_on_grid(one: Cases, price: Floats, noise: float) -> tuple[float, int]
     return middle, implied_vol.OK
 
 
-def _imply_american(one: Cases, price: Floats, noise: float) -> tuple[float, int]:
+def _imply_at_boundary(one: Cases, price: Floats, noise: float) -> tuple[float, int]:
+    vol, doubt, why = np.full(1, np.nan), np.full(1, np.nan), np.zeros(1, dtype=np.int8)
+    options, least = _options(_standing(one)), np.full(1, noise)
+    american_vol.implied_vol_american(
+        options, price, least, _BOUNDARY_ERROR, andersen_lake.REFERENCE, vol, doubt, why
+    )
+    return float(vol[0]), int(why[0])
+
+
+def _imply_on_lattice(one: Cases, price: Floats, noise: float) -> tuple[float, int]:
     one = _standing(one)
     times, amounts = _dividends(one.dividends[0])
     vol, why = implied_vol_american(
@@ -222,7 +233,15 @@ def _engine_of(cases: Cases, row: int) -> str:
         return asked
     if cases.dividends[row] and cases.spot_model[row]:
         return "grid"
-    return "lattice" if cases.american[row] else "black"
+    if not cases.american[row]:
+        return "black"
+    return (
+        "lattice" if cases.dividends[row] or _has_two_boundaries(cases.take(np.array([row]))) else "boundary"
+    )
+
+
+def _has_two_boundaries(one: Cases) -> bool:
+    return bool(andersen_lake.standing_of(_options(_standing(one))[:, 0]) == andersen_lake.TWO_BOUNDARIES)
 
 
 def _wrong_with(cases: Cases, row: int, engine: str, *, vol_needed: bool) -> str:
@@ -253,7 +272,11 @@ def _wrong_with(cases: Cases, row: int, engine: str, *, vol_needed: bool) -> str
             "the grid lets cash dividends fall from spot: not escrowed",
         ),
         (not (engine == "grid" and np.isfinite(forward)), "the grid needs a spot"),
-        (not (engine == "lattice" and not cases.american[row]), "the lattice is for American options"),
+        (
+            not (engine in ("lattice", "boundary") and not cases.american[row]),
+            f"the {engine} is for American options",
+        ),
+        (not (engine == "boundary" and cases.dividends[row]), "the boundary knows no cash dividends"),
         (
             not (engine == "lattice" and cases.dividends[row] and cases.spot_model[row]),
             "the lattice knows escrowed cash dividends only: say escrowed",
@@ -322,6 +345,23 @@ def _lattice(cases: Cases) -> Floats:
     return out
 
 
+def _options(cases: Cases) -> Floats:
+    """Rows as the boundary engine reads them, [7, n]."""
+    columns = (cases.spot, cases.strike, cases.years, cases.vol, cases.rate, cases.dividend_yield, cases.sign)
+    return np.ascontiguousarray(np.vstack(columns))
+
+
+def _boundary(cases: Cases) -> Floats:
+    part = _standing(cases)
+    n = part.strike.size
+    out, standing = np.full((black.COLUMNS, n), np.nan), np.zeros(n, dtype=np.int8)
+    value_american_greeks(_options(part), andersen_lake.REFERENCE, out, standing)
+    greeks = out[list(_BLACK_COLUMN)]
+    rho = GREEKS.index("rho")
+    greeks[rho] = np.where(np.isfinite(cases.forward), -part.years * greeks[0], greeks[rho])
+    return greeks
+
+
 def _grid(cases: Cases) -> Floats:
     times = np.array([paid.years for row in cases.dividends for paid in sorted(row)], dtype=np.float64)
     amounts = np.array([paid.amount for row in cases.dividends for paid in sorted(row)], dtype=np.float64)
@@ -341,4 +381,13 @@ def _dividends(paid: tuple[Dividend, ...]) -> tuple[Floats, Floats]:
     )
 
 
-ENGINES: dict[str, Callable[[Cases], Floats]] = {"black": _black, "lattice": _lattice, "grid": _grid}
+ENGINES: dict[str, Callable[[Cases], Floats]] = {
+    "black": _black,
+    "boundary": _boundary,
+    "lattice": _lattice,
+    "grid": _grid,
+}
+_IMPLY: dict[str, Callable[[Cases, Floats, float], tuple[float, int]]] = {
+    "boundary": _imply_at_boundary,
+    "grid": _imply_on_grid,
+}

@@ -1,0 +1,207 @@
+"""Where to exercise an American put: the boundary over the life of sixteen options at once.
+
+Sources: L. Andersen, M. Lake, D. Offengenden, "High-performance American option pricing", J. Computational Finance 20
+(2016) 39-87, for the collocation in the root of time; `exercise_start` for the start.
+Their fixed points converge slowly, because the matching of values is flat in the boundary. The matching of slopes is
+not, so it is solved here by Newton's method with the full Jacobian: one or two steps where they need eight or more.
+Times are angles: with t = tau sin(a)^2 both the root of t and that of tau - t are smooth in a, so few nodes suffice.
+
+A tile is sixteen puts of strike one; years appear only in the products rate * years, yield * years and
+vol * sqrt(years). The put must have a single boundary: rate > 0, or rate = 0 with a yield below zero. Arithmetic
+is lane by lane: the neighbours of an option cannot change a bit of its answer.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from flatbook.kernels.arithmetic import exponential, log_ratio, mills_ratio
+from flatbook.kernels.exercise_rule import GROUP, Rule
+from flatbook.kernels.exercise_start import set_caps, start_node
+from flatbook.kernels.exercise_tile import (
+    BOTTOM,
+    BOTTOM_SLOPE,
+    BOTTOMS,
+    COLUMNS,
+    DEEPEST,
+    DEPTHS,
+    DEVIATION,
+    GROWTH,
+    JACOBIAN,
+    LANES,
+    LOG_CAP,
+    MINUS_ONE,
+    NOW,
+    ONE,
+    PER_CAP,
+    PER_DEVIATION,
+    RATE,
+    SPREAD,
+    SQUARE,
+    SQUARES,
+    TOP,
+    TOP_SLOPE,
+    TOPS,
+    YIELD,
+    density_at,
+    invert_row,
+    multiply_rows,
+    share_below,
+    square_depths,
+    weighted_sum,
+)
+
+Floats = NDArray[np.float64]
+
+_TINY = 1e-300
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def solve_boundary(rule: Rule, work: Floats) -> None:
+    """Solve the boundary of each put from a cold start.
+
+    Parameters
+    ----------
+    rule : Rule
+    work : float64[ROWS * LANES]
+        Rows RATE, YIELD and DEVIATION are read (times years, times years, times root of years); rows LOG_CAP to
+        DEEPEST, DEPTHS and SQUARES are written. The boundary today is exp(LOG_CAP - last depth).
+    """
+    set_caps(work)
+    for i in range(rule.nodes.size):
+        start_node(rule.nodes[i], work)
+        multiply_rows(DEPTHS + i, 0.0, NOW, ONE, work)
+    for step in range(rule.steps):
+        if step + 1 < rule.steps and step == 0:
+            improve_boundary(rule.nodes, rule.coarse, rule.coarse_weights, work)
+        else:
+            improve_boundary(rule.nodes, rule.inner, rule.inner_weights, work)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def improve_boundary(nodes: Floats, points: Floats, weights: Floats, work: Floats) -> None:
+    """Take one Newton step of all nodes together from the boundary in row DEPTHS; write SQUARES.
+
+    `points` and `weights` are one of the two inner quadratures of the Rule that `nodes` is of.
+    """
+    n = nodes.size
+    square_depths(n, work)
+    for i in range(n):
+        _begin_row(i, nodes[i], work)
+        _fill_row(nodes[i], points, weights[i], work)
+        _close_row(i, n, points.shape[0], weights[i], work)
+    _eliminate(n, work)
+    for i in range(n):
+        at = JACOBIAN + i * COLUMNS + n
+        step = work[at * LANES : (at + 1) * LANES]
+        depth = work[(DEPTHS + i) * LANES : (DEPTHS + i + 1) * LANES]
+        for j in range(LANES):
+            old = depth[j]
+            new = max(old - step[j], 0.5 * old)
+            depth[j] = min(new, 2.0 * old, max(work[DEEPEST * LANES + j], 0.5 * old))
+    square_depths(n, work)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _begin_row(i: int, root: float, work: Floats) -> None:
+    depth = work[(DEPTHS + i) * LANES : (DEPTHS + i + 1) * LANES]
+    share = root * root
+    for j in range(LANES):
+        rate, dividend = work[RATE * LANES + j], work[YIELD * LANES + j]
+        v = work[DEVIATION * LANES + j] * root
+        d = (work[LOG_CAP * LANES + j] - depth[j] + (rate - dividend) * share) / v + 0.5 * v
+        density = density_at(d)
+        yielded = exponential(-dividend * share)
+        work[NOW * LANES + j] = depth[j]
+        work[TOP * LANES + j] = 0.0
+        work[TOP_SLOPE * LANES + j] = 0.0
+        work[BOTTOM * LANES + j] = yielded * share_below(d, density)
+        work[BOTTOM_SLOPE * LANES + j] = -yielded * density / v
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _fill_row(root: float, points: Floats, weights: Floats, work: Floats) -> None:
+    """Sum E and D over the life of one node, and keep their slopes in the depth at each point."""
+    groups = (weights.shape[1] - 1) // GROUP
+    for k in range(points.shape[0]):
+        weighted_sum(weights[k], groups, SQUARES, SQUARE, work)
+        _add_time(root, points[k], weights[k, GROUP * groups], work)
+        multiply_rows(TOPS + k, 0.0, GROWTH, ONE, work)
+        multiply_rows(BOTTOMS + k, 0.0, SPREAD, ONE, work)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _add_time(root: float, point: Floats, floor: float, work: Floats) -> None:
+    """Add one quadrature point; slopes in the depth at that time go to rows GROWTH and SPREAD."""
+    reach, per_reach = root * point[0], point[3] / root
+    share, weight = root * root * point[1], root * root * point[2]
+    for j in range(LANES):
+        rate, dividend = work[RATE * LANES + j], work[YIELD * LANES + j]
+        square = work[SQUARE * LANES + j]
+        least = floor * work[SQUARES * LANES + j]
+        astray = square < least
+        depth = math.sqrt(least if astray else square)
+        per_v = work[PER_DEVIATION * LANES + j] * per_reach
+        d = (depth - work[NOW * LANES + j] + (rate - dividend) * share) * per_v
+        d += 0.5 * reach * work[DEVIATION * LANES + j]
+        yielded = exponential(-dividend * share)
+        density = yielded * density_at(d)
+        tail = density * mills_ratio(abs(d))
+        flow = rate * work[PER_CAP * LANES + j] * exponential(depth) - dividend
+        spike = weight * density * per_v
+        lift = d * per_v
+        work[BOTTOM * LANES + j] += weight * dividend * (tail if d < 0.0 else yielded - tail)
+        work[TOP * LANES + j] += spike * flow
+        work[TOP_SLOPE * LANES + j] += spike * flow * lift
+        work[BOTTOM_SLOPE * LANES + j] -= spike * dividend
+        per_depth = 0.0 if astray else spike / depth
+        work[GROWTH * LANES + j] = per_depth * (flow + dividend - flow * lift)
+        work[SPREAD * LANES + j] = per_depth * dividend
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _close_row(i: int, n: int, points: int, weights: Floats, work: Floats) -> None:
+    """Write one row of the equations: ln(E / D) and its slopes in all depths, where V_S + 1 = D - E."""
+    at = (JACOBIAN + i * COLUMNS + n) * LANES
+    residual = work[at : at + LANES]
+    for j in range(LANES):
+        top = max(work[TOP * LANES + j], _TINY)
+        bottom = max(work[BOTTOM * LANES + j], _TINY)
+        residual[j] = log_ratio(top, bottom)
+        work[TOP * LANES + j] = 1.0 / top
+        work[BOTTOM * LANES + j] = 1.0 / bottom
+    for k in range(points):
+        multiply_rows(TOPS + k, 0.0, TOPS + k, TOP, work)
+        multiply_rows(TOPS + k, 1.0, BOTTOM, BOTTOMS + k, work)
+    for k in range(points, weights.shape[0]):
+        beyond = work[(TOPS + k) * LANES : (TOPS + k + 1) * LANES]
+        for j in range(beyond.size):
+            beyond[j] = 0.0  # its weight is 0, but 0 times a NaN left there is not
+    for m in range(n):
+        at = JACOBIAN + i * COLUMNS + m
+        weighted_sum(weights[:, m], weights.shape[0] // GROUP, TOPS, at, work)
+        multiply_rows(at, 0.0, at, DEPTHS + m, work)
+    at = JACOBIAN + i * COLUMNS + i
+    multiply_rows(at, 1.0, BOTTOM_SLOPE, BOTTOM, work)
+    multiply_rows(TOP, 0.0, TOP, TOP_SLOPE, work)
+    multiply_rows(at, 1.0, TOP, MINUS_ONE, work)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _eliminate(n: int, work: Floats) -> None:
+    """Turn column n into the solution, by Gauss; what was early comes first, so that no pivot is sought."""
+    for k in range(n):
+        pivot = JACOBIAN + k * COLUMNS + k
+        invert_row(pivot, work)
+        for m in range(k + 1, n + 1):
+            multiply_rows(JACOBIAN + k * COLUMNS + m, 0.0, JACOBIAN + k * COLUMNS + m, pivot, work)
+        for i in range(k + 1, n):
+            factor = JACOBIAN + i * COLUMNS + k
+            for m in range(k + 1, n + 1):
+                multiply_rows(JACOBIAN + i * COLUMNS + m, 1.0, factor, JACOBIAN + k * COLUMNS + m, work)
+    for k in range(n - 1, 0, -1):
+        for i in range(k):
+            row = JACOBIAN + i * COLUMNS
+            multiply_rows(row + n, 1.0, row + k, JACOBIAN + k * COLUMNS + n, work)
