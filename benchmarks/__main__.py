@@ -13,7 +13,7 @@ from flatbook.cli.kernel_cache import use_kernel_cache
 
 use_kernel_cache()
 
-from benchmarks import american, european, kernels_dividends, kernels_european, plan  # noqa: E402 - the kernel cache is chosen before numba is imported
+from benchmarks import american, european, kernels_american, kernels_dividends, kernels_european, plan  # noqa: E402 - the kernel cache is chosen before numba is imported
 
 Work = Callable[[], object]
 ROUNDS = 7
@@ -42,7 +42,7 @@ def ratio(ours: Work, peer: Work, scale: float) -> tuple[float, float, float, fl
 def main() -> None:
     """Run every comparison and print a line each."""
     print(f"{'workload':44} {'peer':34} {'peer/ours':>10} {'10 %':>8} {'90 %':>8} {'ours':>10}")
-    for module in (european, american, kernels_european, kernels_dividends):
+    for module in (european, american, kernels_european, kernels_american, kernels_dividends):
         for name, peer_name, ours, peer, scale in module.comparisons():
             middle, low, high, mine = ratio(ours, peer, scale)
             print(f"{name:44} {peer_name:34} {middle:10.1f} {low:8.1f} {high:8.1f} {mine * 1e3:8.2f}ms")

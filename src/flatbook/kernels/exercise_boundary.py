@@ -32,9 +32,7 @@ from flatbook.kernels.exercise_tile import (
     JACOBIAN,
     LANES,
     LOG_CAP,
-    MINUS_ONE,
     NOW,
-    ONE,
     PER_CAP,
     PER_DEVIATION,
     RATE,
@@ -45,11 +43,14 @@ from flatbook.kernels.exercise_tile import (
     TOP_SLOPE,
     TOPS,
     YIELD,
+    ZERO,
+    copy_row,
     density_at,
     invert_row,
-    multiply_rows,
+    scale_row,
     share_below,
     square_depths,
+    subtract_rows,
     weighted_sum,
 )
 
@@ -58,7 +59,7 @@ Floats = NDArray[np.float64]
 _TINY = 1e-300
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@njit(cache=True, error_model="numpy", fastmath={"contract"}, inline="always")  # one optimiser's pass less
 def solve_boundary(rule: Rule, work: Floats) -> None:
     """Solve the boundary of each put from a cold start.
 
@@ -72,7 +73,7 @@ def solve_boundary(rule: Rule, work: Floats) -> None:
     set_caps(work)
     for i in range(rule.nodes.size):
         start_node(rule.nodes[i], work)
-        multiply_rows(DEPTHS + i, 0.0, NOW, ONE, work)
+        copy_row(DEPTHS + i, NOW, work)
     for step in range(rule.steps):
         if step + 1 < rule.steps and step == 0:
             improve_boundary(rule.nodes, rule.coarse, rule.coarse_weights, work)
@@ -128,8 +129,8 @@ def _fill_row(root: float, points: Floats, weights: Floats, work: Floats) -> Non
     for k in range(points.shape[0]):
         weighted_sum(weights[k], groups, SQUARES, SQUARE, work)
         _add_time(root, points[k], weights[k, GROUP * groups], work)
-        multiply_rows(TOPS + k, 0.0, GROWTH, ONE, work)
-        multiply_rows(BOTTOMS + k, 0.0, SPREAD, ONE, work)
+        copy_row(TOPS + k, GROWTH, work)
+        copy_row(BOTTOMS + k, SPREAD, work)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
@@ -154,7 +155,7 @@ def _add_time(root: float, point: Floats, floor: float, work: Floats) -> None:
         lift = d * per_v
         work[BOTTOM * LANES + j] += weight * dividend * (tail if d < 0.0 else yielded - tail)
         work[TOP * LANES + j] += spike * flow
-        work[TOP_SLOPE * LANES + j] += spike * flow * lift
+        work[TOP_SLOPE * LANES + j] -= spike * flow * lift  # in the logarithm of the boundary: less depth
         work[BOTTOM_SLOPE * LANES + j] -= spike * dividend
         per_depth = 0.0 if astray else spike / depth
         work[GROWTH * LANES + j] = per_depth * (flow + dividend - flow * lift)
@@ -173,20 +174,17 @@ def _close_row(i: int, n: int, points: int, weights: Floats, work: Floats) -> No
         work[TOP * LANES + j] = 1.0 / top
         work[BOTTOM * LANES + j] = 1.0 / bottom
     for k in range(points):
-        multiply_rows(TOPS + k, 0.0, TOPS + k, TOP, work)
-        multiply_rows(TOPS + k, 1.0, BOTTOM, BOTTOMS + k, work)
+        scale_row(TOPS + k, TOP, work)
+        subtract_rows(TOPS + k, BOTTOM, BOTTOMS + k, work)
     for k in range(points, weights.shape[0]):
-        beyond = work[(TOPS + k) * LANES : (TOPS + k + 1) * LANES]
-        for j in range(beyond.size):
-            beyond[j] = 0.0  # its weight is 0, but 0 times a NaN left there is not
+        copy_row(TOPS + k, ZERO, work)
     for m in range(n):
         at = JACOBIAN + i * COLUMNS + m
         weighted_sum(weights[:, m], weights.shape[0] // GROUP, TOPS, at, work)
-        multiply_rows(at, 0.0, at, DEPTHS + m, work)
+        scale_row(at, DEPTHS + m, work)
     at = JACOBIAN + i * COLUMNS + i
-    multiply_rows(at, 1.0, BOTTOM_SLOPE, BOTTOM, work)
-    multiply_rows(TOP, 0.0, TOP, TOP_SLOPE, work)
-    multiply_rows(at, 1.0, TOP, MINUS_ONE, work)
+    subtract_rows(at, BOTTOM_SLOPE, BOTTOM, work)
+    subtract_rows(at, TOP_SLOPE, TOP, work)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
@@ -196,12 +194,12 @@ def _eliminate(n: int, work: Floats) -> None:
         pivot = JACOBIAN + k * COLUMNS + k
         invert_row(pivot, work)
         for m in range(k + 1, n + 1):
-            multiply_rows(JACOBIAN + k * COLUMNS + m, 0.0, JACOBIAN + k * COLUMNS + m, pivot, work)
+            scale_row(JACOBIAN + k * COLUMNS + m, pivot, work)
         for i in range(k + 1, n):
             factor = JACOBIAN + i * COLUMNS + k
             for m in range(k + 1, n + 1):
-                multiply_rows(JACOBIAN + i * COLUMNS + m, 1.0, factor, JACOBIAN + k * COLUMNS + m, work)
+                subtract_rows(JACOBIAN + i * COLUMNS + m, factor, JACOBIAN + k * COLUMNS + m, work)
     for k in range(n - 1, 0, -1):
         for i in range(k):
             row = JACOBIAN + i * COLUMNS
-            multiply_rows(row + n, 1.0, row + k, JACOBIAN + k * COLUMNS + n, work)
+            subtract_rows(row + n, row + k, JACOBIAN + k * COLUMNS + n, work)

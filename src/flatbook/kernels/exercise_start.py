@@ -20,9 +20,7 @@ from flatbook.kernels.exercise_tile import (
     GROWTH,
     LANES,
     LOG_CAP,
-    MINUS_ONE,
     NOW,
-    ONE,
     PER_CAP,
     PER_DEVIATION,
     POWER,
@@ -30,6 +28,7 @@ from flatbook.kernels.exercise_tile import (
     SPREAD,
     YIELD,
     YIELDED,
+    ZERO,
     density_at,
 )
 
@@ -58,8 +57,7 @@ def set_caps(work: Floats) -> None:
         work[PER_CAP * LANES + j] = 1.0 / cap
         work[FOREVER * LANES + j] = forever
         work[DEEPEST * LANES + j] = -log_ratio(forever, 1.0)
-        work[ONE * LANES + j] = 1.0
-        work[MINUS_ONE * LANES + j] = -1.0
+        work[ZERO * LANES + j] = 0.0
         work[PER_DEVIATION * LANES + j] = 1.0 / work[DEVIATION * LANES + j]
 
 

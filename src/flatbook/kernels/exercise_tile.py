@@ -33,8 +33,8 @@ RATE, YIELD, DEVIATION, LOG_CAP, PER_CAP, DEEPEST = range(6)
     DISCOUNT,
     YIELDED,
 ) = range(6, 17)
-PER_DEVIATION, FOREVER, ONE, MINUS_ONE = 17, 18, 19, 20
-SCRATCH = 21  # rows from here to DEPTHS are free for the caller
+PER_DEVIATION, FOREVER, ZERO = 17, 18, 19
+SCRATCH = 20  # rows from here to DEPTHS are free for the caller
 DEPTHS = 48  # NODES_MAX rows: ln(cap / boundary) at the nodes, the last today's
 SQUARES = DEPTHS + NODES_MAX  # NODES_MAX rows: their squares, which are what is interpolated
 TOPS = SQUARES + NODES_MAX
@@ -92,14 +92,28 @@ def invert_row(to: int, work: Floats) -> None:
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
-def multiply_rows(to: int, before: float, first: int, second: int, work: Floats) -> None:
-    """Row `to` becomes the product of two rows where `before` is 0, or itself less that product where it is 1."""
-    into = work[to * LANES : (to + 1) * LANES]
-    left = work[first * LANES : (first + 1) * LANES]
-    right = work[second * LANES : (second + 1) * LANES]
-    if before == 0.0:
-        for j in range(into.size):
-            into[j] = left[j] * right[j]
-    else:
-        for j in range(into.size):
-            into[j] -= left[j] * right[j]
+def scale_row(to: int, factor: int, work: Floats) -> None:
+    """Multiply one row by another."""
+    row = work[to * LANES : (to + 1) * LANES]
+    by = work[factor * LANES : (factor + 1) * LANES]
+    for j in range(row.size):
+        row[j] *= by[j]
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
+def copy_row(to: int, row: int, work: Floats) -> None:
+    """Copy one row into another."""
+    left = work[to * LANES : (to + 1) * LANES]
+    right = work[row * LANES : (row + 1) * LANES]
+    for j in range(left.size):
+        left[j] = right[j]
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
+def subtract_rows(to: int, factor: int, row: int, work: Floats) -> None:
+    """Subtract the product of two rows from a third."""
+    left = work[to * LANES : (to + 1) * LANES]
+    middle = work[factor * LANES : (factor + 1) * LANES]
+    right = work[row * LANES : (row + 1) * LANES]
+    for j in range(left.size):
+        left[j] -= middle[j] * right[j]

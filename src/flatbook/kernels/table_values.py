@@ -27,12 +27,7 @@ PRICE, DELTA, GAMMA, VEGA, THETA = range(5)  # rows of the answer
 WAITS, EXERCISES, NEVER_EARLY = al.WAITS, al.EXERCISES, al.NEVER_EARLY
 OUTSIDE_TABLE, WITHOUT_TABLE = 6, 7
 
-SPOT, STRIKE, _ONE, _OUT = (
-    pt.FREE,
-    pt.FREE + 1,
-    pt.FREE + 2,
-    pt.FREE + 3,
-)  # _OUT is five rows; _ONE is 1 or NaN
+SPOT, STRIKE, _ONE, _OUT = range(pt.FREE, pt.FREE + 4)  # _ONE is 1 or NaN; _OUT is the first of five rows
 _FIRST_KEPT = pt.VOL  # of a settled chain: the vols and what they decide, STRIKE and _ONE, the powers
 _KEPT_ALWAYS = pt.Z_PER_VOL - _FIRST_KEPT + 3
 _KEPT_ROWS = _KEPT_ALWAYS + 2 * pt.ETA_POWERS_MAX
