@@ -9,7 +9,7 @@ from time import perf_counter
 
 import numpy as np
 
-from flatbook.cli.kernel_cache import use_kernel_cache
+from flatbook.kernel_cache import use_kernel_cache
 
 use_kernel_cache()
 

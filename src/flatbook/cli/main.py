@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from flatbook import __version__
-from flatbook.cli.kernel_cache import use_kernel_cache
 from flatbook.model.errors import FaultsError, FlatbookError
 
 app = typer.Typer(
@@ -153,7 +152,9 @@ def warmup() -> None:
     from flatbook.cli.warmup import warm_up
 
     count = warm_up(Console(stderr=True))
-    typer.echo(f"{count} kernels are compiled and kept")
+    typer.echo(
+        f"{count} families of kernels compiled and kept" if count else "every kernel is compiled already"
+    )
 
 
 @app.command()
@@ -182,7 +183,6 @@ def example(
 
 def main() -> None:
     """Run a command; faults of the inputs end with exit code 2 and a line each."""
-    use_kernel_cache()
     try:
         app()
     except FaultsError as error:
