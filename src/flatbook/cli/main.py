@@ -17,6 +17,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 _BAD_INPUT = 2
+_TOLERANCE_HELP = "Error of a price that is welcome for speed, relative to max(price, 1 % of spot)."
 
 
 def _version(wanted: bool) -> None:
@@ -118,6 +119,7 @@ def price(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Where to write the same rows with price and Greeks.")],
+    tolerance: Annotated[float, typer.Option(min=0.0, help=_TOLERANCE_HELP)] = 1e-6,
 ) -> None:
     """Price every row of a table and its Greeks.
 
@@ -125,7 +127,7 @@ def price(
     """
     from flatbook.cli.price import price_file
 
-    price_file(cases, out)
+    price_file(cases, out, tolerance)
 
 
 @app.command()
@@ -137,11 +139,12 @@ def imply(
     noise: Annotated[
         float, typer.Option(help="Smallest price step that means something: half of it tells no volatility.")
     ] = 1e-10,
+    tolerance: Annotated[float, typer.Option(min=0.0, help=_TOLERANCE_HELP)] = 1e-6,
 ) -> None:
     """Imply the volatility of every price in a table; where none can be told, say why."""
     from flatbook.cli.price import imply_file
 
-    imply_file(quotes, out, noise)
+    imply_file(quotes, out, noise, tolerance)
 
 
 @app.command()

@@ -6,9 +6,10 @@ import typer
 
 from flatbook.adapters.files.cases import read_cases, write_columns
 from flatbook.model.errors import Fault, fail_on
-from flatbook.valuation.cases import OK, imply_cases, value_cases
+from flatbook.valuation.case_values import imply_cases, value_cases
+from flatbook.valuation.cases import OK, Texts
 
-NAMES = {  # the order of valuation.cases.GREEKS
+NAMES = {  # the order of valuation.case_engines.GREEKS
     "price": "price",
     "delta": "delta",
     "gamma": "gamma",
@@ -21,11 +22,11 @@ NAMES = {  # the order of valuation.cases.GREEKS
 }
 
 
-def price_file(source: Path, out: Path) -> None:
+def price_file(source: Path, out: Path, tolerance: float) -> None:
     """Price every case of `source` and write `out`."""
     _check_out(source, out)
     file = read_cases(source, implied=False)
-    values = value_cases(file.cases)
+    values = value_cases(file.cases, tolerance)
     status = _status(values.status, file.unread)
     answers: dict[str, list[float] | list[str]] = {
         column: values.greeks[number].tolist() for number, column in enumerate(NAMES.values())
@@ -33,23 +34,23 @@ def price_file(source: Path, out: Path) -> None:
     for row in file.unread:
         for column in NAMES.values():
             answers[column][row] = float("nan")  # type: ignore[call-overload]
-    write_columns(out, file.table, answers | {"engine": list(values.engine), "status": status})
+    write_columns(out, file.table, answers | {"engine": values.engine.tolist(), "status": status})
     _tell(out, status)
 
 
-def imply_file(source: Path, out: Path, noise: float) -> None:
+def imply_file(source: Path, out: Path, noise: float, tolerance: float) -> None:
     """Imply the volatility of every price of `source` and write `out`."""
     _check_out(source, out)
     file = read_cases(source, implied=True)
-    vol, found = imply_cases(file.cases, file.price, noise)
-    status = _status(found, file.unread)
-    told = [float("nan") if row in file.unread else value for row, value in enumerate(vol.tolist())]
+    found = imply_cases(file.cases, file.price, noise, tolerance)
+    status = _status(found.status, file.unread)
+    told = [float("nan") if row in file.unread else value for row, value in enumerate(found.vol.tolist())]
     write_columns(out, file.table, {"vol": told, "status": status})
     _tell(out, status)
 
 
-def _status(found: tuple[str, ...], unread: dict[int, str]) -> list[str]:
-    return [unread.get(row, one) for row, one in enumerate(found)]
+def _status(found: Texts, unread: dict[int, str]) -> list[str]:
+    return [unread.get(row, one) for row, one in enumerate(found.tolist())]
 
 
 def _check_out(source: Path, out: Path) -> None:

@@ -15,7 +15,7 @@ from flatbook.adapters.files.faults import FaultList, fault
 from flatbook.adapters.files.fields import number_of
 from flatbook.adapters.files.tables import Table, read_table
 from flatbook.model.table import Floats
-from flatbook.valuation.cases import Cases, Dividend
+from flatbook.valuation.cases import Cases, Dividend, read_dividends
 
 REQUIRED = ("exercise", "right", "strike", "years", "rate")
 _YES_NO: dict[str, dict[str, bool]] = {
@@ -157,14 +157,9 @@ class _Reader:
         )
 
     def _paid(self, row: int, text: str) -> tuple[Dividend, ...]:
-        out = []
-        for part in filter(None, (piece.strip() for piece in text.split(";"))):
-            years, _, amount = part.partition(":")
-            numbers = number_of(years.strip()), number_of(amount.strip())
-            if numbers[0] is None or numbers[1] is None or numbers[0] < 0.0 or numbers[1] < 0.0:
-                self.unread.setdefault(
-                    row, f"cash_dividends must be years:amount;years:amount, was {text[:40]!r}"
-                )
-                return ()
-            out.append(Dividend(numbers[0], numbers[1]))
-        return tuple(out)
+        paid = read_dividends(text)
+        if paid is None:
+            self.unread.setdefault(
+                row, f"cash_dividends must be years:amount;years:amount, was {text[:40]!r}"
+            )
+        return paid or ()
