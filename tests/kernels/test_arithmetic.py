@@ -10,13 +10,16 @@ from tests.naive import european as naive
 from flatbook.kernels import arithmetic
 from flatbook.kernels.arithmetic import (
     LARGEST,
+    LN2,
     SMALLEST,
     double_atanh,
     exponential,
     is_small_step,
     log_ratio,
     mills_drop,
+    mills_pair,
     mills_ratio,
+    ratio_parts,
 )
 
 
@@ -92,14 +95,40 @@ def test_the_mills_ratio_goes_on_as_one_over_x():
     assert math.isnan(mills_ratio(math.nan))
 
 
+@pytest.mark.parametrize(("x", "y"), [(0.0, 0.3), (0.7, 0.7), (1.0, 38.0), (2.0, 1e12), (1e12, 1e12)])
+def test_two_mills_ratios_share_a_division(x, y):
+    first, second, factor = mills_pair(x, y)
+
+    assert pytest.approx(mills_ratio(x), rel=1e-15) == factor * first
+    assert pytest.approx(mills_ratio(y), rel=1e-15) == factor * second
+
+
+@pytest.mark.parametrize(("top", "bottom"), [(1.0, 0.97), (1.0, 1e-300), (3.0, 17.0), (LARGEST, SMALLEST)])
+def test_the_parts_of_a_ratio_make_its_logarithm(top, bottom):
+    gap, total, twos = ratio_parts(top, bottom)
+
+    assert abs(gap / total) < 0.2
+    assert twos == round(twos)
+    assert pytest.approx(log_ratio(top, bottom), rel=4e-16) == twos * LN2 + double_atanh(gap / total)
+
+
 @pytest.mark.parametrize("far", [0.0, 0.01, 0.4, 3.0, 11.0, 32.0, 38.0])
-@pytest.mark.parametrize("step", [1e-12, 1e-5, 0.003, 0.03, 0.0313, 0.2, 3.0])
+@pytest.mark.parametrize("step", [1e-12, 1e-5, 0.003, 0.0156, 0.0157, 0.03, 0.2, 3.0])
 def test_the_drop_of_the_mills_ratio_keeps_its_digits(far, step):
-    if not (is_small_step(far, step) or far >= step):
+    """By the series where the step is small, else by the difference, whose last digits a small step of 1/64 costs."""
+    small = is_small_step(far, step)
+    if not (small or far >= step):
         far = step  # a large step must not pass zero
     with mpmath.workdps(40):
         start, end = mpmath.mpf(far) - mpmath.mpf(step), mpmath.mpf(far)
         exact = naive.mills_ratio(start) - naive.mills_ratio(end)
-    found = mills_drop(far, mills_ratio(abs(far - step)), mills_ratio(far), step)
+    below, above, factor = mills_pair(far - step if far > step else 0.0, far)
+    found = 0.5 * mills_drop(far, 2.0 * mills_ratio(far), step, 2.0) if small else factor * (below - above)
 
     assert error(found, exact) < 1e-12
+
+
+def test_a_step_is_small_below_a_64th_and_the_reciprocal_of_the_distance():
+    assert [is_small_step(far, 0.0156) for far in (0.0, 64.0, 65.0)] == [True, True, False]
+    assert not is_small_step(0.0, 0.0157)
+    assert not is_small_step(0.0, math.nan)

@@ -1,13 +1,9 @@
 """European values in tiles: published numbers, 50-digit arithmetic, QuantLib, the slow kernel, and their own laws."""
 
-import json
 import math
-import os
 import platform
 import re
 import secrets
-import subprocess
-import sys
 from types import FunctionType
 
 import numpy as np
@@ -284,6 +280,20 @@ def test_the_caller_may_bring_the_columns():
     assert value_european(*inputs).tobytes() == out.tobytes()
 
 
+def test_all_columns_fit_where_there_is_room_for_more():
+    inputs = (*random_chain(13, 130), np.zeros(130, dtype=bool))
+    out = np.zeros((european.COLUMNS + 1, 130))
+    value_european_into(out, *inputs)
+
+    assert value_european(*inputs).tobytes() == out[:-1].tobytes()
+    assert not out[-1].any()
+
+
+@pytest.mark.parametrize("entry", ["value_european", "value_chain", "price_european", "reprice_european"])
+def test_bulk_calls_let_other_threads_run(entry):
+    assert getattr(european, f"{entry}_into").targetoptions["nogil"]
+
+
 def test_the_caller_may_want_only_the_first_columns():
     inputs = (*random_chain(12, 130), np.zeros(130, dtype=bool))
     out = np.full((3, 130), math.nan)
@@ -292,8 +302,9 @@ def test_the_caller_may_want_only_the_first_columns():
     assert value_european(*inputs)[:3].tobytes() == out.tobytes()
 
 
+@pytest.mark.parametrize("in_order", [False, True])
 @pytest.mark.parametrize("n_expiries", [1, 3, 200])
-def test_a_chain_has_the_bits_of_its_rows(n_expiries):
+def test_a_chain_has_the_bits_of_its_rows(n_expiries, in_order):
     random = np.random.default_rng(n_expiries)
     years = random.uniform(0.0, 2.0, n_expiries)
     expiries = np.empty((european.EXPIRY_ROWS, n_expiries))
@@ -303,6 +314,7 @@ def test_a_chain_has_the_bits_of_its_rows(n_expiries):
     expiries[european.EXPIRY_DISCOUNT] = np.exp(-0.03 * years)
     expiries[european.EXPIRY_FIXED] = random.integers(0, 2, n_expiries)
     index = random.integers(0, n_expiries, 333).astype(np.int32)
+    index = np.sort(index) if in_order else index
     strike, vol = random.uniform(50, 150, 333), random.uniform(0.0, 0.9, 333)
     sign = random.choice([CALL, PUT], 333)
 
@@ -331,6 +343,17 @@ def test_the_quiet_cell_is_the_price_to_the_bit():
     assert price_european(*inputs).tobytes() == np.ascontiguousarray(cells[:, 2, 2]).tobytes()
 
 
+def test_cells_have_the_same_bits_wherever_their_series_stands():
+    _, *inputs = random_chain(5, 300)
+    together = reprice_european(*inputs, MOVES, SHIFTS)
+
+    for start, count in [(0, 1), (127, 2), (100, 129)]:
+        piece = reprice_european(
+            *(np.ascontiguousarray(c[start : start + count]) for c in inputs), MOVES, SHIFTS
+        )
+        assert np.ascontiguousarray(together[start : start + count]).tobytes() == piece.tobytes()
+
+
 def test_a_cell_is_the_price_at_the_moved_forward_and_shifted_vol():
     inputs = columns(100.0, [80.0, 100.0, 120.0], 0.5, [0.3, 0.2, 0.0], 0.98, [CALL, PUT, CALL])
     cells = reprice_european(*inputs, MOVES, SHIFTS)
@@ -345,44 +368,6 @@ def test_cells_outside_the_model_are_nan_and_no_others():
 
     assert np.isfinite(cells[0, 0, :2]).all()
     assert np.isfinite(cells).sum() == 2
-
-
-SCRIPT = """
-import json
-import numpy as np
-from flatbook.kernels.european import reprice_european, value_chain, value_european
-from flatbook.kernels.european_vol import implied_vol_european
-
-two = np.ones(2)
-strike, sign = np.array([95.0, 110.0]), np.array([1.0, -1.0])
-market = (strike, 0.3 * two, 0.2 * two, 0.99 * two, sign)
-answers = [
-    value_european(100.0 * two, 101.0 * two, *market, sign > 0),
-    value_chain(np.array([[100.0], [101.0], [0.3], [0.99], [1.0]]), np.zeros(2, np.int32), strike, 0.2 * two, sign),
-    reprice_european(101.0 * two, *market, np.array([-0.1, 0.0]), np.zeros(1)),
-    *implied_vol_european(np.array([8.0, 12.0]), 101.0 * two, strike, 0.3 * two, 0.99 * two, sign, 0.01 * two),
-]
-print(json.dumps([float(x) for answer in answers for x in np.ravel(answer)]))
-"""
-
-
-def answers(disable_jit):
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT],
-        env=os.environ | {"NUMBA_DISABLE_JIT": disable_jit},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    return json.loads(run.stdout)
-
-
-def test_interpreted_kernels_agree_with_compiled_ones():
-    plain, compiled = answers("1"), answers("0")
-
-    assert len(compiled) == 22 + 22 + 4 + 4
-    assert pytest.approx(plain, rel=1e-12, abs=1e-12) == compiled
 
 
 def fills_vectors(kernel, **replaced):
@@ -403,9 +388,12 @@ def fills_vectors(kernel, **replaced):
 HOT = [
     european_tile.derive_market,
     european_tile.measure_distance,
-    european_tile.find_time_value,
+    european_tile.measure_density,
+    european_tile.split_value,
+    european_tile.refine_small_steps,
     european_tile.find_price,
     european_tile.find_greeks,
+    european_tile.find_more_greeks,
 ]
 needs_x86 = pytest.mark.skipif(
     platform.machine() != "x86_64", reason="reads the assembly of an x86 processor"
@@ -436,4 +424,4 @@ def looping_exponential(x):
 @needs_x86
 @pytest.mark.parametrize("slow", [library_exponential, looping_exponential])
 def test_the_guard_sees_a_loop_that_does_not(slow):
-    assert not fills_vectors(european_tile.find_time_value, exponential=slow)
+    assert not fills_vectors(european_tile.measure_density, exponential=slow)

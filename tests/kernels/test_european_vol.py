@@ -215,14 +215,23 @@ def test_two_steps_are_enough_for_what_markets_quote():
     assert fast._count_unsettled(tile) == 0
 
 
+HOT = [
+    fast._find_target,
+    fast._find_powers,
+    fast._solve_start,
+    fast._measure_density,
+    fast._find_tail,
+    fast._refine_tail,
+    fast._improve,
+]
+
+
 @needs_x86
-@pytest.mark.parametrize(
-    "kernel", [fast._find_target, fast._find_start, fast._step], ids=lambda kernel: kernel.__name__
-)
+@pytest.mark.parametrize("kernel", HOT, ids=lambda kernel: kernel.__name__)
 def test_hot_loops_fill_vectors(kernel):
     assert fills_vectors(kernel)
 
 
 @needs_x86
 def test_the_guard_sees_a_loop_that_does_not():
-    assert not fills_vectors(fast._step, exponential=library_exponential)
+    assert not fills_vectors(fast._measure_density, exponential=library_exponential)

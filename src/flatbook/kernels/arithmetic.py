@@ -65,13 +65,13 @@ MILLS_BOTTOM = (
 )
 
 
-_LN2 = 0.6931471805599453
+LN2 = 0.6931471805599453
 _LN2_HIGH = 0.693147180369123816490  # its last 32 bits are zero, so that a whole multiple is exact
 _LN2_LOW = 1.90821492927058770002e-10
 _PER_LN2 = 1.4426950408889634
 _WHOLE = 6755399441055744.0  # 1.5 * 2**52: what is added to it is rounded to a whole number in its low bits
 _EXPONENT_MIN, _EXPONENT_MAX = -708.0, 709.0
-_SERIES_SPAN = 32.0
+_SERIES_SPAN = 64.0
 
 _BIAS = np.uint64(1023)
 _DIGITS = np.uint64(52)
@@ -102,15 +102,24 @@ def exponential(x: float) -> float:
 @njit(cache=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
 def log_ratio(top: float, bottom: float) -> float:
     """Logarithm of top / bottom, both from SMALLEST to LARGEST; relative error 4e-16, also where they are close."""
+    gap, total, twos = ratio_parts(top, bottom)
+    # moving the bits of a NaN would make it a number
+    return twos * LN2 + (double_atanh(gap / total) + (bottom - bottom))
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
+def ratio_parts(top: float, bottom: float) -> tuple[float, float, float]:
+    """How far `top` is from `bottom` once this is brought within a half of it by twos; their sum; how many twos.
+
+    The logarithm of top / bottom is twos * LN2 + double_atanh(gap / sum), for the caller who divides several at once.
+    A NaN `bottom` may be lost.
+    """
     top_bits = np.float64(top).view(np.uint64)
     bottom_bits = np.float64(bottom).view(np.uint64)
     power = (top_bits + _ROUND_UP - bottom_bits) & _EXPONENTS
-    scaled = np.uint64(bottom_bits + power - _UNBIAS).view(np.float64)  # within a half of top
-    z = (top - scaled) / (top + scaled)
+    scaled = np.uint64(bottom_bits + power - _UNBIAS).view(np.float64)
     twos = np.uint64((power >> _DIGITS) | _TWO_52).view(np.float64) - _UNBIAS_FLOAT
-    return twos * _LN2 + (
-        double_atanh(z) + (bottom - bottom)
-    )  # moving the bits of a NaN would make it a number
+    return top - scaled, top + scaled, twos
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
@@ -136,13 +145,27 @@ def mills_ratio(x: float) -> float:
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
-def mills_drop(far: float, below: float, above: float, step: float) -> float:
-    """Mills ratio at `far` - `step` less that at `far`, without the cancellation of a small step.
+def mills_pair(x: float, y: float) -> tuple[float, float, float]:
+    """Two numbers and a factor that makes them the Mills ratios at `x` and at `y`, from 0 to 1e12, by one division."""
+    t, b = MILLS_TOP, MILLS_BOTTOM
+    top_x = ((((t[9] * x + t[8]) * x + t[7]) * x + t[6]) * x + t[5]) * x + t[4]
+    top_y = ((((t[9] * y + t[8]) * y + t[7]) * y + t[6]) * y + t[5]) * y + t[4]
+    top_x = (((top_x * x + t[3]) * x + t[2]) * x + t[1]) * x + t[0]
+    top_y = (((top_y * y + t[3]) * y + t[2]) * y + t[1]) * y + t[0]
+    bottom_x = (((((b[10] * x + b[9]) * x + b[8]) * x + b[7]) * x + b[6]) * x + b[5]) * x
+    bottom_y = (((((b[10] * y + b[9]) * y + b[8]) * y + b[7]) * y + b[6]) * y + b[5]) * y
+    bottom_x = ((((bottom_x + b[4]) * x + b[3]) * x + b[2]) * x + b[1]) * x + b[0]
+    bottom_y = ((((bottom_y + b[4]) * y + b[3]) * y + b[2]) * y + b[1]) * y + b[0]
+    return top_x * bottom_y, top_y * bottom_x, 1.0 / (bottom_x * bottom_y)
 
-    `below` and `above` are the ratios at |far - step| and `far`. By their difference if the step
-    is large (then far - step must not be negative), by nine terms of the Taylor series if it is below 1/32 and 1/far.
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
+def mills_drop(far: float, above: float, step: float, density: float) -> float:
+    """Mills ratio at `far` - `step` less that at `far`, where `is_small_step`; it and `above`, at `far`, times `density`.
+
+    By eight terms of the Taylor series, without the cancellation of a difference; far - step may be negative.
     """
-    c1 = far * above - 1.0  # the n-th derivative at far, over n factorial
+    c1 = far * above - density  # the n-th derivative at far, over n factorial
     c2 = (far * c1 + above) * (1.0 / 2.0)
     c3 = (far * c2 + c1) * (1.0 / 3.0)
     c4 = (far * c3 + c2) * (1.0 / 4.0)
@@ -150,17 +173,13 @@ def mills_drop(far: float, below: float, above: float, step: float) -> float:
     c6 = (far * c5 + c4) * (1.0 / 6.0)
     c7 = (far * c6 + c5) * (1.0 / 7.0)
     c8 = (far * c7 + c6) * (1.0 / 8.0)
-    c9 = (far * c8 + c7) * (1.0 / 9.0)
     back = -step
-    series = (
-        (((((c9 * back + c8) * back + c7) * back + c6) * back + c5) * back + c4) * back + c3
-    ) * back + c2
-    series = back * (series * back + c1)
-    return series if is_small_step(far, step) else below - above
+    series = ((((c8 * back + c7) * back + c6) * back + c5) * back + c4) * back + c3
+    return back * (back * (series * back + c2) + c1)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
 def is_small_step(far: float, step: float) -> bool:
-    """Where `mills_drop` takes the series; there far - step may be negative."""
+    """Where a difference of Mills ratios would lose digits: below 1/64 and 1/far."""
     span = max(far, _SERIES_SPAN)
     return step * span < 1.0

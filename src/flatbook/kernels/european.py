@@ -14,7 +14,9 @@ from flatbook.kernels.european_tile import (
     COLUMNS,
     TILE,
     derive_market,
+    fetch,
     find_greeks,
+    find_more_greeks,
     find_price,
     find_time_value,
     load,
@@ -30,10 +32,11 @@ PRICE, DELTA, GAMMA, VEGA, THETA, RHO, VANNA, VOLGA, CHARM, DIVIDEND_RHO, SPEED 
 EXPIRY_SPOT, EXPIRY_FORWARD, EXPIRY_YEARS, EXPIRY_DISCOUNT, EXPIRY_FIXED = range(5)
 EXPIRY_ROWS = 5
 
+_AHEAD = 2 * TILE  # how far before its use a column is asked for
+_LONG = 8  # series of one expiry side by side, from which vectors pay
 _VOL_FLOOR = 0.001  # a shift takes a vol no lower, so that a large one stays inside the model
 
 
-@njit(cache=True, error_model="numpy")
 def value_european(
     spot: Floats,
     forward: Floats,
@@ -50,7 +53,7 @@ def value_european(
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def value_european_into(
     out: Floats,
     spot: Floats,
@@ -96,13 +99,15 @@ def value_european_into(
         load(tile, part.FORWARD, forward, start, count)
         load(tile, part.YEARS, years, start, count)
         load(tile, part.DISCOUNT, discount, start, count)
-        for i in range(TILE):
-            tile[part.FREE + i] = 0.0 if i < count and forward_fixed[start + i] else 1.0
+        _load_free(tile, forward_fixed, start, count)
+        fetch(spot, start + _AHEAD)
+        fetch(forward, start + _AHEAD)
+        fetch(years, start + _AHEAD)
+        fetch(discount, start + _AHEAD)
         derive_market(tile)
         _value_tile(out, tile, strike, vol, sign, start, count)
 
 
-@njit(cache=True, error_model="numpy")
 def value_chain(expiries: Floats, expiry_index: Indices, strike: Floats, vol: Floats, sign: Floats) -> Floats:
     """Price each series of a chain and tell its risks; parameters and result as for `value_chain_into`."""
     out = np.empty((COLUMNS, strike.size))
@@ -110,7 +115,7 @@ def value_chain(expiries: Floats, expiry_index: Indices, strike: Floats, vol: Fl
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def value_chain_into(
     out: Floats, expiries: Floats, expiry_index: Indices, strike: Floats, vol: Floats, sign: Floats
 ) -> None:
@@ -133,15 +138,17 @@ def value_chain_into(
     nowhere = expiries.shape[1]
     for start in range(0, strike.size, TILE):
         count = min(TILE, strike.size - start)
-        for i in range(TILE):
-            column = expiry_index[start + i] if i < count else 0
-            column = column if 0 <= column < nowhere else nowhere
-            for row in range(part.MARKET_ROWS):
-                tile[row * TILE + i] = market[column, row]
+        first = 0
+        while first < count:
+            index = expiry_index[start + first]
+            end = first + 1
+            while end < count and expiry_index[start + end] == index:
+                end += 1
+            _load_market(tile, market[index if 0 <= index < nowhere else nowhere], first, end)
+            first = end
         _value_tile(out, tile, strike, vol, sign, start, count)
 
 
-@njit(cache=True, error_model="numpy")
 def price_european(
     forward: Floats, strike: Floats, years: Floats, vol: Floats, discount: Floats, sign: Floats
 ) -> Floats:
@@ -151,7 +158,7 @@ def price_european(
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def price_european_into(
     out: Floats,
     forward: Floats,
@@ -173,7 +180,6 @@ def price_european_into(
         store(out, start, tile, part.OUT, count)
 
 
-@njit(cache=True, error_model="numpy")
 def reprice_european(
     forward: Floats,
     strike: Floats,
@@ -190,7 +196,7 @@ def reprice_european(
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def reprice_european_into(
     out: Floats,
     forward: Floats,
@@ -216,6 +222,7 @@ def reprice_european_into(
         Annual decimal, parallel. A shift takes a vol no lower than 0.001, or than itself where it was lower.
     """
     tile = np.empty(part.ROWS * TILE)
+    cells = np.empty((shifts.size, TILE))
     for start in range(0, strike.size, TILE):
         count = min(TILE, strike.size - start)
         _load_options(tile, forward, strike, years, discount, sign, start, count)
@@ -229,8 +236,32 @@ def reprice_european_into(
                 _shift_vol(tile, shifts[k])
                 find_time_value(tile)
                 find_price(tile)
-                for i in range(count):
-                    out[start + i, j, k] = tile[part.OUT + i]
+                store(cells[k], 0, tile, part.OUT, count)
+            for i in range(count):
+                for k in range(shifts.size):
+                    out[start + i, j, k] = cells[k, i]
+
+
+@njit(cache=True, error_model="numpy")
+def _load_free(tile: Floats, forward_fixed: Bools, start: int, count: int) -> None:
+    piece = forward_fixed[start : start + count]
+    place = tile[part.FREE : part.FREE + TILE]
+    for i in range(count):
+        place[i] = 0.0 if piece[i] else 1.0
+    for i in range(count, TILE):
+        place[i] = 1.0
+
+
+@njit(cache=True, error_model="numpy")
+def _load_market(tile: Floats, market: Floats, first: int, end: int) -> None:
+    """The market rows of one expiry for the series from `first` to before `end`."""
+    if end - first < _LONG:
+        for i in range(first, end):
+            for row in range(part.MARKET_ROWS):
+                tile[row * TILE + i] = market[row]
+    else:
+        for row in range(part.MARKET_ROWS):
+            tile[row * TILE + first : row * TILE + end] = market[row]
 
 
 @njit(cache=True, error_model="numpy")
@@ -289,9 +320,22 @@ def _value_tile(
     load(tile, part.STRIKE, strike, start, count)
     load(tile, part.VOL, vol, start, count)
     load(tile, part.SIGN, sign, start, count)
+    ahead = start + _AHEAD
+    fetch(strike, ahead)
+    fetch(vol, ahead)
+    fetch(sign, ahead)
+    columns = min(COLUMNS, out.shape[0])
+    for column in range(min(3, columns)):  # a few at a time, or they would stand in the way of the tile
+        fetch(out[column], ahead)
     measure_distance(tile)
+    for column in range(3, min(6, columns)):
+        fetch(out[column], ahead)
     find_time_value(tile)
     find_price(tile)
+    for column in range(6, columns):
+        fetch(out[column], ahead)
     find_greeks(tile)
-    for column in range(min(COLUMNS, out.shape[0])):
+    if columns > CHARM:
+        find_more_greeks(tile)
+    for column in range(columns):
         store(out[column], start, tile, part.OUT + column * TILE, count)

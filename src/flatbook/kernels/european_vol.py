@@ -16,12 +16,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from flatbook.kernels.arithmetic import (
+    LN2,
     double_atanh,
     exponential,
     is_small_step,
     log_ratio,
     mills_drop,
-    mills_ratio,
+    mills_pair,
+    ratio_parts,
 )
 from flatbook.kernels.european_tile import TILE, is_number, load, store
 
@@ -32,13 +34,20 @@ OK, BELOW_INTRINSIC, ABOVE_BOUND, NO_TIME_VALUE, EXPIRED, NOT_FINITE = range(6)
 
 _PRICE, _FORWARD, _STRIKE, _YEARS, _DISCOUNT, _SIGN, _NOISE = (TILE * k for k in range(7))
 _DISTANCE, _SHARE, _LOG_TARGET, _SIDE, _REASON, _DEVIATION, _STEP = (TILE * k for k in range(7, 14))
-_ROWS = 14
+_NEAR, _FAR, _DENSITY, _TAIL_VALUE, _ABOVE = (TILE * k for k in range(14, 19))
+_GROW_P, _GROW_M, _FALL_P, _FALL_M = (
+    _NEAR,
+    _FAR,
+    _DENSITY,
+    _TAIL_VALUE,
+)  # of the start, before the first step
+_ROWS = 19
 
 _SHARE_MIN = 1e-300  # of its bound: a time value below has no logarithm
 _SETTLED = 1e-4  # relative step after which the next, its fourth power, is below float64
 _ROUNDS_MAX = 30
 _FACTOR_MAX = 4.0  # a step changes the deviation no more than that
-_TAIL = 1e15  # deviations; keeps powers finite
+_TAIL = 1e12  # deviations; keeps powers finite
 _LOG_ROOT_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 _ROOT_TWO_PI = math.sqrt(2.0 * math.pi)
 _HALF_PI = 0.5 * math.pi
@@ -49,7 +58,7 @@ _INFINITE = math.inf
 _NAN = math.nan
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def implied_vol_european(
     price: Floats,
     forward: Floats,
@@ -145,26 +154,41 @@ def _find_target(tile: Floats) -> None:
         tile[_STEP + i] = 1.0
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@njit(cache=True, error_model="numpy")
 def _find_start(tile: Floats) -> None:
-    """DEVIATION from SHARE and DISTANCE under Polya's approximation: within an eighth of the answer.
+    """DEVIATION from SHARE and DISTANCE under Polya's approximation: within an eighth of the answer."""
+    _find_powers(tile)
+    _solve_start(tile)
 
-    With G = h^2 + t^2 and E = exp(-2 G / pi) the quadratic is spread E^2 + 2 V E = U; its other form gives 1 - E.
-    """
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _find_powers(tile: Floats) -> None:
+    for i in range(TILE):
+        x = min(tile[_DISTANCE + i], _DISTANCE_MAX)
+        grow_p = exponential(_P * x)
+        grow_m = exponential(_M * x)
+        shared = 1.0 / (grow_p * grow_m)  # one division for two quotients
+        tile[_GROW_P + i] = grow_p
+        tile[_GROW_M + i] = grow_m
+        tile[_FALL_P + i] = shared * grow_m
+        tile[_FALL_M + i] = shared * grow_p
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _solve_start(tile: Floats) -> None:
+    """With G = h^2 + t^2 and E = exp(-2 G / pi) the quadratic is spread E^2 + 2 V E = U; its other form gives 1 - E."""
     for i in range(TILE):
         full = tile[_DISTANCE + i]
         share = tile[_SHARE + i]
+        grow_p = tile[_GROW_P + i]
+        grow_m = tile[_GROW_M + i]
+        fall_p = tile[_FALL_P + i]
+        fall_m = tile[_FALL_M + i]
         x = min(full, _DISTANCE_MAX)
-        p = _P * x
-        m = _M * x
-        grow_p = exponential(p)
-        grow_m = exponential(m)
-        fall_p = 1.0 / grow_p
-        fall_m = 1.0 / grow_m
         cosh_p = 0.5 * (grow_p + fall_p)
         cosh_m = 0.5 * (grow_m + fall_m)
-        sinh_p = _sinh(p, grow_p, fall_p)
-        sinh_m = _sinh(m, grow_m, fall_m)
+        sinh_p = _sinh(_P * x, grow_p, fall_p)
+        sinh_m = _sinh(_M * x, grow_m, fall_m)
         sinh_pm = sinh_p * cosh_m + cosh_p * sinh_m  # of x / pi
         sinh_half = sinh_pm * cosh_p + (cosh_p * cosh_m + sinh_p * sinh_m) * sinh_p  # of x / 2
         value = share * fall_p * fall_p * fall_m  # over the root of forward * strike
@@ -176,8 +200,12 @@ def _find_start(tile: Floats) -> None:
         root = math.sqrt(v * v + spread * u)
         e = max(u / (v + root), _SHARE_MIN)
         rest = ((bend + w) * (bend + w) + 4.0 * sinh_pm * sinh_pm) / (spread + v + root)
-        near_one = -double_atanh(rest / (2.0 - rest))
-        g = -_HALF_PI * (near_one if rest < 0.3 else log_ratio(e, 1.0))
+        gap, total, twos = ratio_parts(e, 1.0)
+        near_one = rest < 0.3
+        gap = -rest if near_one else gap
+        total = 2.0 - rest if near_one else total
+        twos = 0.0 if near_one else twos
+        g = -_HALF_PI * (twos * LN2 + double_atanh(gap / total))
         far = math.sqrt(g + x)
         near = math.sqrt(max(g - x, 0.0))
         fall_far = fall_p * fall_m * fall_p * fall_m
@@ -194,33 +222,81 @@ def _sinh(x: float, grow: float, fall: float) -> float:
     return near_zero if square < 1.0 else 0.5 * (grow - fall)
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@njit(cache=True, error_model="numpy")
 def _step(tile: Floats) -> None:
     """One step of third order for the quotes that are not settled; STEP: by what share of the deviation."""
+    _measure_density(tile)
+    _find_tail(tile)
+    if _count_small_steps(tile) > 0:
+        _refine_tail(tile)
+    _improve(tile)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _measure_density(tile: Floats) -> None:
+    """NEAR, FAR and the density at NEAR for the DEVIATION."""
     for i in range(TILE):
         s = tile[_DEVIATION + i]
-        side = tile[_SIDE + i]
         h = tile[_DISTANCE + i] / s
         t = 0.5 * s
         near = t - h
-        far = t + h
-        end = min(far, _TAIL)
-        below = mills_ratio(min(abs(near), _TAIL))
-        above = mills_ratio(end)
-        density_log = -0.5 * near * near - _LOG_ROOT_TWO_PI
-        density = exponential(density_log)
-        by_drop = (near <= 0.0) | is_small_step(
-            far, s
-        )  # then the tail is the value, else what the bound leaves
-        tail = mills_drop(end, below, above, s) if by_drop else below + above
-        tail_is_followed = (side if by_drop else -side) > 0.0
-        found = max(tail if tail_is_followed else 1.0 - density * tail, _SHARE_MIN)
-        found_log = log_ratio(found, 1.0) + (density_log if tail_is_followed else 0.0)
-        slope = side * s * (1.0 if tail_is_followed else max(density, _SHARE_MIN)) / found
+        tile[_NEAR + i] = near
+        tile[_FAR + i] = t + h
+        tile[_DENSITY + i] = exponential(-0.5 * near * near - _LOG_ROOT_TWO_PI)
 
-        bend = -near * far
-        twist = bend * bend - 3.0 * h * h - t * t
-        newton = (tile[_LOG_TARGET + i] - found_log) / slope
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _find_tail(tile: Floats) -> None:
+    """TAIL_VALUE: the value over its density where NEAR is not above 0, else what the bound leaves; ABOVE, at FAR."""
+    for i in range(TILE):
+        near = tile[_NEAR + i]
+        below, above, factor = mills_pair(min(abs(near), _TAIL), min(tile[_FAR + i], _TAIL))
+        tile[_ABOVE + i] = factor * above
+        tile[_TAIL_VALUE + i] = factor * (below - above if near <= 0.0 else below + above)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _refine_tail(tile: Floats) -> None:
+    """TAIL_VALUE anew, the value, where a difference holds too few digits."""
+    for i in range(TILE):
+        far = min(tile[_FAR + i], _TAIL)
+        s = tile[_DEVIATION + i]
+        drop = mills_drop(far, tile[_ABOVE + i], s, 1.0)
+        tile[_TAIL_VALUE + i] = drop if is_small_step(far, s) else tile[_TAIL_VALUE + i]
+
+
+@njit(cache=True, error_model="numpy")
+def _count_small_steps(tile: Floats) -> int:
+    count = 0
+    for i in range(TILE):
+        count += is_small_step(tile[_FAR + i], tile[_DEVIATION + i])
+    return count
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _improve(tile: Floats) -> None:
+    for i in range(TILE):
+        s = tile[_DEVIATION + i]
+        side = tile[_SIDE + i]
+        near = tile[_NEAR + i]
+        far = tile[_FAR + i]
+        density = tile[_DENSITY + i]
+        tail = tile[_TAIL_VALUE + i]
+        tail_is_value = (near <= 0.0) | is_small_step(min(far, _TAIL), s)  # else what the bound leaves
+        tail_is_followed = (side if tail_is_value else -side) > 0.0
+        found = max(tail if tail_is_followed else 1.0 - density * tail, _SHARE_MIN)
+        gap, total, twos = ratio_parts(1.0, found)
+        shared = 1.0 / (found * total)  # one division for two quotients
+        per_found = shared * total
+        found_log = -(twos * LN2 + double_atanh(gap * (shared * found)))
+        found_log += -0.5 * near * near - _LOG_ROOT_TWO_PI if tail_is_followed else 0.0
+        slope_found = side * s * (1.0 if tail_is_followed else max(density, _SHARE_MIN))
+        slope = slope_found * per_found
+        newton = (tile[_LOG_TARGET + i] - found_log) * found / slope_found
+
+        bend = -near * far  # h^2 - t^2
+        middle = 0.5 * (far + near)
+        twist = bend * bend - 3.0 * bend - 4.0 * middle * middle
         bend_log = bend - slope
         twist_log = twist - 3.0 * bend * slope + 2.0 * slope * slope
         step = newton * (1.0 + 0.5 * newton * bend_log)
@@ -242,5 +318,5 @@ def _count_unsettled(tile: Floats) -> int:
 @njit(cache=True, error_model="numpy")
 def _annualise(tile: Floats) -> None:
     for i in range(TILE):
-        vol = tile[_DEVIATION + i] / math.sqrt(tile[_YEARS + i])
+        vol = tile[_DEVIATION + i] / np.sqrt(tile[_YEARS + i])
         tile[_DEVIATION + i] = vol if tile[_REASON + i] == float(OK) else _NAN
