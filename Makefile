@@ -1,14 +1,15 @@
 # The doors of the house. `make run` and `make test` set everything up by themselves.
 PYTHON ?= python3
 VENV ?= .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lint types contracts bench clean
+.PHONY: help setup run test check format lint types contracts bench bench-kernels clean
 
 help: ## Show the doors
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"flatbook needs Python 3.11 to 3.13, {sys.executable} is {sys.version.split()[0]}; set PYTHON=python3.12, say")'
@@ -46,5 +47,18 @@ contracts: $(READY) ## Check that every room imports only from the rooms before 
 bench: $(READY) ## Compare speed with peers, as ratios within one run
 	$(BIN)/python -m benchmarks
 
+bench-kernels: $(READY) ## Time the kernels against their peers, check their answers, write docs/reference/performance.md
+	@$(MAKE) --no-print-directory $(PEERS)/.ready || echo 'some peers are missing; their rows will say so'
+	@mkdir -p docs/reference
+	$(BIN)/python -m benchmarks.report --write docs/reference/performance.md
+
+$(PEERS)/.ready: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	@echo '*' > $(PEERS)/.gitignore
+	@failed=0; for peer in fast-vollib jax; do \
+		$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< $$peer numba scipy || failed=1; \
+	done; exit $$failed
+	@touch $@
+
 clean: ## Remove the virtual environment and everything made
-	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PEERS) out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -36,7 +36,7 @@ def test_every_row_comes_back_in_order_with_its_own_columns_and_answers(table):
     assert done.returncode == 0, done.stderr
     assert "3 ok" in done.stdout
     assert [row["label"] for row in rows] == ["first", "second", "third", "fourth", "fifth"]
-    assert [row["engine"] for row in rows] == ["black", "black", "boundary", "black", "black"]
+    assert [row["engine"] for row in rows] == ["black", "auto", "boundary", "auto", "black"]
     assert float(rows[0]["price"]) == pytest.approx(4.7594, abs=5e-5)
     assert float(rows[4]["price"]) == pytest.approx(3.67, abs=5e-3)
     assert [row["price"] for row in rows if row["status"] != "ok"] == ["", ""]

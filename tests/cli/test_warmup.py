@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from flatbook.cli.warmup import EUROPEAN_FAMILIES, FAMILIES, warm_up
-from flatbook.kernel_cache import kernel_folder
+from flatbook.kernel_cache import sources_hash
 
-QUICKEST = EUROPEAN_FAMILIES[1]
+QUICKEST = EUROPEAN_FAMILIES[2]
 
 
 def test_a_family_is_compiled_once_and_found_again(tmp_path, monkeypatch):
@@ -43,5 +43,5 @@ def test_importing_flatbook_chooses_the_folder_unless_somebody_did(tmp_path, fir
         check=True,
     ).stdout.split()
 
-    assert chosen == [str(tmp_path / ".cache" / "flatbook" / kernel_folder().name)] * 2
+    assert chosen == [str(tmp_path / ".cache" / "flatbook" / f"kernels-{sources_hash()}")] * 2
     assert kept == ["mine", "mine"]

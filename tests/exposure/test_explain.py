@@ -27,6 +27,7 @@ def test_a_move_of_three_percent_two_points_and_a_day_is_explained_as_published(
         years=years,
         slice_years=slice_years,
         slice_forward=forward,
+        slice_discount=np.exp(-0.04 * slice_years),
         forward=np.where(options, forward[of], np.nan),
         discount=np.where(options, np.exp(-0.04 * slice_years)[of], 1.0),
         vol=market.vol + 0.02,

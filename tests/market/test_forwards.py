@@ -160,7 +160,7 @@ def test_american_quotes_give_the_forward_they_were_priced_on():
 
 
 def test_the_yield_meets_forward_spot_and_cash_dividends():
-    """F = (S - PV(D)) e^{(r-q)T}."""
+    """F = S e^{(r-q)T} - D e^{(r-q)(T-t)}: the dividend falls from spot."""
     carry = Carry(
         spot=100.0,
         on_future=False,
@@ -170,6 +170,6 @@ def test_the_yield_meets_forward_spot_and_cash_dividends():
         dividend_years=np.array([0.2, 0.7]),
         dividend_amount=np.array([2.0, 9.0]),
     )
-    forward = (100.0 - 2.0 * np.exp(-0.05 * 0.2)) * np.exp((0.05 - 0.01) * 0.5)
+    forward = 100.0 * np.exp((0.05 - 0.01) * 0.5) - 2.0 * np.exp((0.05 - 0.01) * 0.3)
 
     assert carry.standing_of(float(forward))[1] == pytest.approx(0.01, abs=1e-12)

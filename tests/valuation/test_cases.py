@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flatbook.valuation.case_engines import GREEKS
-from flatbook.valuation.case_values import imply_cases, value_cases
+from flatbook.valuation.case_values import GREEKS, imply_cases, value_cases
 from flatbook.valuation.cases import OK, Cases, Dividend
 
 

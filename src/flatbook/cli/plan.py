@@ -12,6 +12,7 @@ from flatbook.cli.manifest import manifest
 from flatbook.cli.progress import shown
 from flatbook.cli.run import Inputs, Outcome, Progress, read_inputs, run
 from flatbook.cli.times import parse_at
+from flatbook.cli.warmup import families_for, warm_up
 from flatbook.journal.store import Journal
 from flatbook.model.errors import Fault
 from flatbook.reports.console import print_plan
@@ -59,6 +60,7 @@ def make_plan(wanted: Wanted) -> None:
             underlying=wanted.underlying,
             progress=progress,
         )
+        warm_up(Console(stderr=True, quiet=wanted.quiet), families_for(inputs.table))
         with closing(Journal.create(wanted.journal, manifest(wanted.config))) as journal:
             outcome = run(inputs, journal, progress)
         progress("making the report")

@@ -9,7 +9,7 @@ from flatbook.model.errors import Fault, fail_on
 from flatbook.valuation.case_values import imply_cases, value_cases
 from flatbook.valuation.cases import OK, Texts
 
-NAMES = {  # the order of valuation.case_engines.GREEKS
+NAMES = {  # the order of valuation.case_values.GREEKS
     "price": "price",
     "delta": "delta",
     "gamma": "gamma",

@@ -29,6 +29,7 @@ class Inputs:
     market: MarketFile
     fills: FillsFile
     desk: DeskFile
+    table: InstrumentTable  # what can be in the book
 
     def facts(self) -> Iterable[Fact]:
         """The events of the day in the order in which a desk would have met them, a cycle last."""
@@ -87,7 +88,7 @@ def read_inputs(
     fills = _gather(faults, lambda: read_fills(book, table=table, at_ns=chain.at_ns))
     fail_on(faults)
     assert fills is not None
-    return Inputs(market=chain, fills=fills, desk=desk)
+    return Inputs(market=chain, fills=fills, desk=desk, table=table)
 
 
 def run(inputs: Inputs, journal: Journal, progress: Progress) -> Outcome:

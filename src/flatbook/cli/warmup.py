@@ -20,47 +20,104 @@ from flatbook.kernels import (
     andersen_lake,
     black,
     dividend_grid,
+    dividend_slides,
+    dividend_vol,
     european,
+    european_tile,
     european_vol,
     implied_vol,
+    premium_table,
+    premium_tile,
     scenarios,
     spline,
+    table_values,
+    tick,
     tree,
 )
+from flatbook.model.table import InstrumentTable
 
 _ONE = np.ones(1)
 _NONE = np.empty(0)
 _NO = np.zeros(1, dtype=np.bool_)
 _CODE = np.zeros(1, dtype=np.int8)
+_FIRST = np.zeros(1, dtype=np.int64)
 _AMERICAN = (_ONE, _ONE, _ONE, _ONE * 0.2, _ONE * 0.01, _ONE * 0.0, _ONE)
 _EUROPEAN = (_ONE, _ONE, _ONE, _ONE * 0.2, _ONE, _ONE)
+_STILL = (_ONE * 0.0, _ONE * 0.0)
 _THREE = np.arange(3.0)
 _CURVE = (_THREE, _THREE, _THREE, _ONE)
 _QUOTE = (_ONE * 0.05, _ONE, _ONE, _ONE, _ONE, _ONE, _ONE * 1e-9)
+_PAYS = (_ONE, _ONE * 0.5, _ONE * 0.01)
+_MEETS = np.array([[0, 1]])
+_SIZE = (16, 10)
 _WORKERS = 2
 
 Step = Callable[[], object]
 
+
+def _value_chain() -> None:
+    out, expiries = np.empty((european_tile.COLUMNS, 1)), np.ones((european.EXPIRY_ROWS, 1))
+    european.value_chain_into(out, expiries, np.zeros(1, dtype=np.int32), _ONE, _ONE * 0.2, _ONE)
+
+
+def _tick() -> None:
+    expiry = np.array([[1.0], [0.05], [0.0], [-1.0], [0.1], [0.4]])
+    tables = np.empty((1, premium_tile.WIDTH))
+    table_values.write_european_tables(expiry, tables)
+    chain, out, standing = table_values.new_chain(_FIRST), np.empty((5, 1)), _CODE.copy()
+    table_values.settle_chain(tables, _FIRST, _ONE, _ONE * 0.2, chain, standing)
+    table_values.value_chain(_ONE, _FIRST, chain, out, standing)
+    tick.reprice_class(
+        _ONE,
+        np.zeros(3),
+        _FIRST,
+        chain,
+        np.ones((tick.SERIES_ROWS, 1)),
+        np.empty((2, tick.RISKS)),
+        np.zeros((tick.QUOTE_ROWS, 1), dtype=np.int64),
+        standing,
+    )
+
+
+def _use_tables() -> None:
+    expiry = np.array([[1.0], [0.05], [0.0], [-1.0], [0.1], [0.4]])
+    tables, states = np.empty((1, premium_tile.WIDTH)), _CODE.copy()
+    premium_table.build_tables(expiry, andersen_lake.ACCURATE, 1e-3, tables, states)
+    series = (tables, _ONE, _FIRST, _ONE, _ONE * 0.2)
+    table_values.value_with_tables(*series, np.empty((5, 1)), _CODE.copy())
+    table_values.reprice_with_tables(*series, *_STILL, np.empty((1, 1, 1)))
+    american_vol.implied_vol_with_tables(
+        *series[:4], _ONE * 0.06, _ONE * 1e-9, _ONE.copy(), _ONE.copy(), _CODE.copy()
+    )
+
+
 FAMILIES: dict[str, tuple[Step, ...]] = {
     "American options at their exercise boundary": (
+        lambda: andersen_lake.value_american(
+            np.vstack(_AMERICAN), andersen_lake.ACCURATE, np.empty((4, 1)), _CODE.copy()
+        ),
         lambda: american_greeks.value_american_greeks(
-            np.vstack(_AMERICAN), andersen_lake.REFERENCE, np.empty((black.COLUMNS, 1)), _CODE.copy()
+            np.vstack(_AMERICAN), andersen_lake.ACCURATE, np.empty((black.COLUMNS, 1)), _CODE.copy()
         ),
         lambda: american_vol.implied_vol_american(
             np.vstack(_AMERICAN),
             _ONE * 0.08,
             _ONE * 1e-9,
             1e-6,
-            andersen_lake.REFERENCE,
+            andersen_lake.ACCURATE,
             _ONE.copy(),
             _ONE.copy(),
             _CODE.copy(),
         ),
+        _use_tables,
     ),
     "cash dividends on a grid": (
-        lambda: dividend_grid.value_cash_dividends(
-            *_AMERICAN, _ONE, _ONE * 0.5, _ONE * 0.01, np.array([[0, 1]]), 16, 10
+        lambda: dividend_grid.price_cash_dividends(*_AMERICAN, *_PAYS, _MEETS, *_SIZE),
+        lambda: dividend_grid.value_cash_dividends(*_AMERICAN, *_PAYS, _MEETS, *_SIZE),
+        lambda: dividend_vol.implied_vol_cash_dividends(
+            _ONE * 0.08, *_AMERICAN[:3], *_AMERICAN[4:], *_PAYS, _MEETS, _ONE * 1e-9, 1e-4, *_SIZE
         ),
+        lambda: dividend_slides.reprice_cash_dividends(*_AMERICAN, *_PAYS, _MEETS, *_SIZE, *_STILL),
     ),
     "American options on a lattice": (
         lambda: tree.price_american(*_AMERICAN, 11, _NONE, _NONE),
@@ -68,23 +125,30 @@ FAMILIES: dict[str, tuple[Step, ...]] = {
         lambda: implied_vol.implied_vol_american(
             _ONE * 0.08, *_AMERICAN[:3], *_AMERICAN[4:], _ONE * 1e-9, 11, _NONE, _NONE
         ),
-        lambda: scenarios.reprice_american(*_AMERICAN, 11, _NONE, _NONE, _ONE * 0.0, _ONE * 0.0),
+        lambda: scenarios.reprice_american(*_AMERICAN, 11, _NONE, _NONE, *_STILL),
+    ),
+    "ticks": (_tick,),
+    "tables of European options": (
+        lambda: european.value_european(_ONE, *_EUROPEAN, _NO),
+        lambda: european.price_european(*_EUROPEAN),
     ),
     "European values": (
-        lambda: european.value_european(_ONE, *_EUROPEAN, _NO),
-        lambda: black.value_european(_ONE, *_EUROPEAN, _NO),
-        lambda: black.price_european(*_EUROPEAN),
-        lambda: scenarios.reprice_european(*_EUROPEAN, _ONE * 0.0, _ONE * 0.0),
+        _value_chain,
+        lambda: european.reprice_european_into(np.empty((1, 1, 1)), *_EUROPEAN, *_STILL),
     ),
-    "European volatilities and smiles": (
-        lambda: european_vol.implied_vol_european(*_QUOTE),
-        lambda: implied_vol.implied_vol_european(*_QUOTE),
+    "European implied volatilities": (lambda: european_vol.implied_vol_european(*_QUOTE),),
+    "smiles": (
         lambda: spline.fit_smoothing_spline(_THREE, _THREE, _THREE + 1.0, 1.0),
         lambda: spline.evaluate_spline(*_CURVE),
         lambda: spline.evaluate_slope(*_CURVE),
     ),
 }
-EUROPEAN_FAMILIES = ("European values", "European volatilities and smiles")
+EUROPEAN_FAMILIES = ("European implied volatilities", "European values", "smiles")
+
+
+def families_for(table: InstrumentTable) -> tuple[str, ...]:
+    """The families that a desk of these instruments will call."""
+    return tuple(FAMILIES) if table.american.any() else EUROPEAN_FAMILIES
 
 
 def warm_up(console: Console, families: Iterable[str] = FAMILIES) -> int:

@@ -45,7 +45,7 @@ _YEARS_MIN = 1e-12
 _DEVIATION_MAX = 30.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def implied_vol_with_tables(
     tables: Floats,
     spot: Floats,
@@ -108,7 +108,7 @@ def implied_vol_with_tables(
         first += count
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def implied_vol_american(
     options: Floats,
     price: Floats,

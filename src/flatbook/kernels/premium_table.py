@@ -38,7 +38,7 @@ _NAN = math.nan
 _TRUTH_ROWS = 3  # log spot, European value, premium
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def build_tables(
     expiries: Floats, preset: al.Preset, tolerance: float, tables: Floats, states: States
 ) -> None:

@@ -151,7 +151,7 @@ def find_premium(table: Floats, tile: Floats) -> None:
         )
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@njit(cache=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
 def _find_eta(table: Floats, tile: Floats) -> None:
     cap, per_end = table[LOG_CAP], 2.0 / table[ETA_MAX]
     for j in range(TILE):

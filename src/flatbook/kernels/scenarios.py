@@ -1,61 +1,18 @@
-"""Full revaluation of each option on a grid of moves and vol shifts; never an expansion in greeks.
+"""Full revaluation on trees: each option on a grid of moves and vol shifts; never an expansion in greeks.
 
-Sources: those of `black` and `tree`. The cell of no move and no shift has the bits of the plain price.
+Sources: those of `tree`. The cell of no move and no shift has the bits of the plain price.
 """
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from flatbook.kernels.black import price_one as price_black
 from flatbook.kernels.lattice import SCRATCH_ROWS, STEPS_MIN
 from flatbook.kernels.tree import price_one as price_tree
 
 Floats = NDArray[np.float64]
 
 _VOL_FLOOR = 0.001  # a shift takes a vol no lower, so that a large one stays inside the model
-
-
-@njit(cache=True, error_model="numpy")
-def reprice_european(
-    forward: Floats,
-    strike: Floats,
-    years: Floats,
-    vol: Floats,
-    discount: Floats,
-    sign: Floats,
-    moves: Floats,
-    shifts: Floats,
-) -> Floats:
-    """Price each option at every forward * (1 + move) and vol + shift.
-
-    Parameters
-    ----------
-    forward, strike, years, vol, discount, sign : float64[n]
-        As for `black.price_european`.
-    moves : float64[n_moves]
-        Relative; -0.1 is a fall of 10 %. A move of -1 or below leaves the model.
-    shifts : float64[n_shifts]
-        Annual decimal, parallel. A shift takes a vol no lower than 0.001, or than itself where it was lower.
-
-    Returns
-    -------
-    float64[n, n_moves, n_shifts]
-        Price units; NaN outside the model.
-    """
-    out = np.empty((strike.size, moves.size, shifts.size))
-    for i in range(strike.size):
-        for j in range(moves.size):
-            for k in range(shifts.size):
-                out[i, j, k] = price_black(
-                    forward[i] * (1.0 + moves[j]),
-                    strike[i],
-                    years[i],
-                    _shifted(vol[i], shifts[k]),
-                    discount[i],
-                    sign[i],
-                )
-    return out
 
 
 @njit(cache=True, error_model="numpy")

@@ -1,8 +1,9 @@
 """American values of many series from premium tables: with their greeks, alone, and on a grid of scenarios.
 
-Sources: those of `premium_tile`. A tile holds series that stand together and share a table, so series should be in
-the order of their tables; a series' answer does not depend on that order, nor on its neighbours. Where a table cannot
-answer, the answer is NaN and `standing` says why: those few go to `andersen_lake.value_american`.
+Sources: those of `premium_tile` and `tick_lanes`. Series that share a table should stand together: what their vols
+decide is found for them at once; a series' answer does not depend on that order, nor on its neighbours. Where a table
+cannot answer, the answer is NaN and `standing` says why: those few go to `andersen_lake.value_american`. European
+series may stand among them, on tables that `write_european_tables` writes.
 """
 
 import math
@@ -13,8 +14,17 @@ from numpy.typing import NDArray
 
 from flatbook.kernels import andersen_lake as al
 from flatbook.kernels import premium_tile as pt
-from flatbook.kernels.arithmetic import exponential, log_ratio
-from flatbook.kernels.premium_table import NO_PREMIUM, READY
+from flatbook.kernels import tick_lanes as lanes
+from flatbook.kernels.arithmetic import log_ratio
+from flatbook.kernels.premium_table import (
+    EXPIRY_RATE,
+    EXPIRY_SIGN,
+    EXPIRY_YEARS,
+    EXPIRY_YIELD,
+    NO_PREMIUM,
+    NO_TABLE,
+    READY,
+)
 from flatbook.kernels.premium_tile import TILE
 
 Floats = NDArray[np.float64]
@@ -27,16 +37,15 @@ PRICE, DELTA, GAMMA, VEGA, THETA = range(5)  # rows of the answer
 WAITS, EXERCISES, NEVER_EARLY = al.WAITS, al.EXERCISES, al.NEVER_EARLY
 OUTSIDE_TABLE, WITHOUT_TABLE = 6, 7
 
-SPOT, STRIKE, _ONE, _OUT = range(pt.FREE, pt.FREE + 4)  # _ONE is 1 or NaN; _OUT is the first of five rows
-_FIRST_KEPT = pt.VOL  # of a settled chain: the vols and what they decide, STRIKE and _ONE, the powers
-_KEPT_ALWAYS = pt.Z_PER_VOL - _FIRST_KEPT + 3
-_KEPT_ROWS = _KEPT_ALWAYS + 2 * pt.ETA_POWERS_MAX
+SPOT, STRIKE = range(pt.FREE, pt.FREE + 2)
 _VOL_FLOOR = 0.001  # a shift takes a vol no lower, so that a large one stays inside the model
 _EDGE = 1e-12  # of log vol: the ends of the range belong to the table
+_EUROPEAN_VOLS = (1e-4, 50.0)
+_DEVIATION_MIN, _DEVIATION_MAX = 1e-9, 100.0
 _NAN = math.nan
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def value_with_tables(
     tables: Floats,
     spot: Floats,
@@ -51,7 +60,7 @@ def value_with_tables(
     Parameters
     ----------
     tables : float64[m, premium_tile.WIDTH]
-        As written by `premium_table.build_tables`: expiry, side, rates are theirs.
+        As written by `premium_table.build_tables` or `write_european_tables`: expiry, side, rates are theirs.
     spot : float64[m]
         Spot of each table's underlying, above zero.
     index : int64[n]
@@ -64,33 +73,28 @@ def value_with_tables(
     standing : int8[n]
         Written: WAITS, EXERCISES, NEVER_EARLY; NaN with OUTSIDE_TABLE (vol, spot or strike), WITHOUT_TABLE.
     """
-    tile = pt.new_tile()
-    first = 0
-    while first < index.size:
-        count = count_together(index, first)
-        table, now = tables[index[first]], spot[index[first]]
-        some = load_tile(table, now, first, count, strike, vol, standing, tile)
-        if some:
-            pt.settle_vol(table, tile)
-            _answer_tile(table, tile)
-        _store_tile(table, some, tile, first, count, out, standing)
-        first += count
+    settling = pt.new_tile()
+    block = lanes.new_lanes(1)
+    tile, kept = block[: lanes.SCRATCH], block[lanes.SCRATCH :]
+    for first in range(0, index.size, TILE):
+        last = min(first + TILE, index.size)
+        some = index[first:last]
+        _keep_tile(
+            tables, spot, some, strike[first:last], vol[first:last], standing[first:last], settling, kept
+        )
+        _spread_spots(spot, some, 0.0, tile)
+        lanes.value_lanes(kept, tile)
+        _store_tile(tile, out, first, last)
+        _stand(tile, kept, standing[first:last])
 
 
 @njit(cache=True, error_model="numpy")
 def new_chain(index: Indices) -> Floats:
-    """Room for all that the vols of a chain decide: float64, one dimension, for one `index`."""
-    room, first = 0, 0
-    while first < index.size:
-        count = count_together(index, first)
-        room += _KEPT_ROWS * _whole_vectors(count)
-        first += count
-    block = np.zeros(room + 8)
-    skip = (64 - block.ctypes.data % 64) % 64 // 8
-    return block[skip : skip + room]
+    """Room for all that the vols of a chain decide and for scratch: float64, one dimension, for one `index`."""
+    return lanes.new_lanes((index.size + TILE - 1) // TILE)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def settle_chain(
     tables: Floats, index: Indices, strike: Floats, vol: Floats, chain: Floats, standing: Standings
 ) -> None:
@@ -101,101 +105,42 @@ def settle_chain(
     tables, index, strike, vol, standing
         As for `value_with_tables`.
     chain : float64[:]
-        Written; from `new_chain` for the same `index`.
+        Written; from `new_chain` for the same `index`. It holds scratch, too: one thread at a time.
     """
-    tile = pt.new_tile()
-    first, at = 0, 0
-    while first < index.size:
-        count = count_together(index, first)
-        table = tables[index[first]]
-        if load_tile(table, 1.0, first, count, strike, vol, standing, tile):
-            pt.settle_vol(table, tile)
-        at = _pass_kept(table, tile, chain, at, _whole_vectors(count), True)
-        first += count
+    settling = pt.new_tile()
+    plain = np.ones(tables.shape[0])
+    for first in range(0, index.size, TILE):
+        last = min(first + TILE, index.size)
+        kept = kept_tile(chain, first)
+        _keep_tile(
+            tables,
+            plain,
+            index[first:last],
+            strike[first:last],
+            vol[first:last],
+            standing[first:last],
+            settling,
+            kept,
+        )
 
 
-@njit(cache=True, error_model="numpy")
-def value_chain(
-    tables: Floats, spot: Floats, index: Indices, chain: Floats, out: Floats, standing: Standings
-) -> None:
+@njit(cache=True, error_model="numpy", nogil=True)
+def value_chain(spot: Floats, index: Indices, chain: Floats, out: Floats, standing: Standings) -> None:
     """Price a settled chain at new spots and tell its greeks, to the bit as `value_with_tables` does.
 
     Parameters
     ----------
-    tables, spot, index, out
+    spot, index, out
         As for `value_with_tables`.
     chain, standing
         As `settle_chain` left them; `standing` is brought up to date.
     """
-    tile = pt.new_tile()
-    first, at = 0, 0
-    tile[:] = 1.0  # lanes beyond the last series
-    while first < index.size:
-        count = count_together(index, first)
-        table, now = tables[index[first]], spot[index[first]]
-        at = _pass_kept(table, tile, chain, at, _whole_vectors(count), False)
-        some = table[pt.STATE] in (READY, NO_PREMIUM) and 0.0 < now < math.inf
-        if some:
-            for i in range(TILE):
-                tile[SPOT * TILE + i] = now
-            _answer_tile(table, tile)
-        _store_tile(table, some, tile, first, count, out, standing)
-        first += count
+    one_spot = share_spot(spot, chain[: lanes.SCRATCH])
+    for first in range(0, index.size, TILE):
+        value_kept(spot, index, first, min(first + TILE, index.size), one_spot, chain, out, standing)
 
 
-@njit(cache=True, error_model="numpy")
-def _whole_vectors(count: int) -> int:
-    return (count + 7) // 8 * 8
-
-
-@njit(cache=True, error_model="numpy")
-def _pass_kept(table: Floats, tile: Floats, chain: Floats, at: int, lanes: int, keep: bool) -> int:
-    """Keep what the vols decide, or bring it back; say where the next tile is kept."""
-    powers = int(table[pt.ETA_POWERS]) if table[pt.STATE] == READY else 0
-    for k in range(_KEPT_ALWAYS + 2 * powers):
-        row = _FIRST_KEPT + k
-        if k >= pt.Z_PER_VOL + 1 - _FIRST_KEPT:
-            row = STRIKE + k - (pt.Z_PER_VOL + 1 - _FIRST_KEPT)
-        if k >= _KEPT_ALWAYS:
-            row = pt.POWERS + k - _KEPT_ALWAYS
-        if k >= _KEPT_ALWAYS + powers:
-            row = pt.SLOPES + k - _KEPT_ALWAYS - powers
-        here, there = tile[row * TILE : row * TILE + lanes], chain[at + k * lanes : at + (k + 1) * lanes]
-        if keep:
-            for i in range(here.size):
-                there[i] = here[i]
-        else:
-            for i in range(here.size):
-                here[i] = there[i]
-    return at + _KEPT_ROWS * lanes
-
-
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _answer_tile(table: Floats, tile: Floats) -> None:
-    measure_spots(table, tile)
-    pt.find_european(table, tile)
-    if table[pt.STATE] == READY:
-        pt.find_premium(table, tile)
-    _turn_back(table, tile)
-
-
-@njit(cache=True, error_model="numpy")
-def _store_tile(
-    table: Floats, some: bool, tile: Floats, first: int, count: int, out: Floats, standing: Standings
-) -> None:
-    for row in range(5):
-        into = out[row, first : first + count]
-        for i in range(into.size):
-            into[i] = tile[(_OUT + row) * TILE + i] * tile[_ONE * TILE + i]
-    ready = table[pt.STATE] == READY
-    for i in range(count):
-        if standing[first + i] >= OUTSIDE_TABLE or not some:
-            out[:, first + i] = _NAN
-        elif ready:
-            standing[first + i] = EXERCISES if tile[pt.ETA * TILE + i] < 0.0 else WAITS
-
-
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def reprice_with_tables(
     tables: Floats,
     spot: Floats,
@@ -219,34 +164,180 @@ def reprice_with_tables(
     out : float64[n, n_moves, n_shifts]
         Written, price units; NaN where the table does not reach.
     """
-    tile = pt.new_tile()
+    settling = pt.new_tile()
+    block = lanes.new_lanes(1)
+    tile, kept = block[: lanes.SCRATCH], block[lanes.SCRATCH :]
     standing = np.empty(TILE, dtype=np.int8)
     shifted = np.empty(TILE)
-    first = 0
-    while first < index.size:
-        count = count_together(index, first)
-        table = tables[index[first]]
-        now = spot[index[first]]
+    for first in range(0, index.size, TILE):
+        last = min(first + TILE, index.size)
+        some, count = index[first:last], last - first
         for k in range(shifts.size):
             for i in range(count):
                 floor = min(vol[first + i], _VOL_FLOOR)
                 shifted[i] = max(vol[first + i] + shifts[k], floor)
-            some = load_tile(table, now, 0, count, strike[first : first + count], shifted, standing, tile)
-            if some:
-                pt.settle_vol(table, tile)
+            _keep_tile(
+                tables,
+                spot,
+                some,
+                strike[first:last],
+                shifted[:count],
+                standing[:count],
+                settling,
+                kept,
+            )
             for j in range(moves.size):
-                inside = some and 0.0 < now * (1.0 + moves[j]) < math.inf
-                if inside:
-                    for i in range(TILE):
-                        tile[SPOT * TILE + i] = now * (1.0 + moves[j])
-                    _price_tile(table, tile)
-                one = 1.0 if inside else _NAN
+                _spread_spots(spot, some, moves[j], tile)
+                lanes.price_lanes(kept, tile)
                 for i in range(count):
-                    out[first + i, j, k] = tile[_OUT * TILE + i] * one
-        first += count
+                    out[first + i, j, k] = tile[lanes.OUT + i]
 
 
 @njit(cache=True, error_model="numpy")
+def write_european_tables(expiries: Floats, tables: Floats) -> None:
+    """Write tables of European series, which have no premium: the head alone.
+
+    Parameters
+    ----------
+    expiries : float64[6, m]
+        As for `premium_table.build_tables`; the range of vols is not read. With the dividend yield equal to the rate the
+        spot stands for a forward that is the underlying.
+    tables : float64[m, premium_tile.WIDTH]
+        Written. Where no time is left, or outside the model, the series will stand WITHOUT_TABLE.
+    """
+    for t in range(expiries.shape[1]):
+        table = tables[t]
+        years, sign = expiries[EXPIRY_YEARS, t], expiries[EXPIRY_SIGN, t]
+        rate, dividend = expiries[EXPIRY_RATE, t], expiries[EXPIRY_YIELD, t]
+        if sign > 0.0:
+            rate, dividend = dividend, rate
+        root = math.sqrt(years)
+        low, high = _EUROPEAN_VOLS
+        low, high = max(low, _DEVIATION_MIN / root), min(high, _DEVIATION_MAX / root)
+        inside = (
+            0.0 < years < math.inf
+            and abs(sign) == 1.0
+            and abs(rate * years) + abs(dividend * years) < math.inf
+        )
+        table[:] = _NAN
+        table[pt.STATE] = lanes.EUROPEAN if inside and low < high else NO_TABLE
+        table[pt.ERROR], table[pt.ETA_POWERS] = 0.0, 0.0
+        table[pt.YEARS], table[pt.RATE], table[pt.YIELD], table[pt.SIGN] = years, rate, dividend, sign
+        table[pt.DISCOUNT], table[pt.YIELDED] = math.exp(-rate * years), math.exp(-dividend * years)
+        table[pt.ROOT_YEARS] = root
+        table[pt.LOG_VOL_LOW], table[pt.PANELS], table[pt.PANEL_WIDTH] = (
+            math.log(low),
+            1.0,
+            math.log(high / low),
+        )
+
+
+@njit(cache=True, error_model="numpy", forceinline=True)
+def value_kept(
+    spot: Floats,
+    index: Indices,
+    first: int,
+    last: int,
+    one_spot: bool,
+    chain: Floats,
+    out: Floats,
+    standing: Standings,
+) -> None:
+    """The step of `value_chain` for one tile, from `first` up to `last`; `out` may have more rows."""
+    tile, kept = chain[: lanes.SCRATCH], kept_tile(chain, first)
+    if not one_spot:
+        _spread_spots(spot, index[first:last], 0.0, tile)
+    lanes.value_lanes(kept, tile)
+    _store_tile(tile, out, first, last)
+    _stand(tile, kept, standing[first:last])
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def kept_tile(chain: Floats, first: int) -> Floats:
+    """What is kept of the thirty-two series from `first` on."""
+    at = lanes.SCRATCH + first // TILE * lanes.KEPT
+    return chain[at : at + lanes.KEPT]
+
+
+@njit(cache=True, error_model="numpy", forceinline=True)
+def share_spot(spot: Floats, tile: Floats) -> bool:
+    """Whether one spot serves all; if so, lay it out for every lane."""
+    for g in range(1, spot.size):
+        if spot[g] != spot[0]:
+            return False
+    if spot.size > 0:
+        _fill_spot(spot[0], 0, TILE, tile)
+    return True
+
+
+@njit(cache=True, error_model="numpy", forceinline=True)
+def _spread_spots(spot: Floats, index: Indices, move: float, tile: Floats) -> None:
+    """Lay out the spot of each lane, moved; the lanes after the last get that of the last."""
+    at = 0
+    while at < index.size:
+        count = count_together(index, at)
+        end = TILE if at + count == index.size else at + count
+        _fill_spot(spot[index[at]] * (1.0 + move), at, end, tile)
+        at += count
+
+
+@njit(cache=True, error_model="numpy", forceinline=True)
+def _fill_spot(spot: float, start: int, end: int, tile: Floats) -> None:
+    inside = 0.0 < spot < math.inf
+    held = spot if inside else _NAN
+    per_spot, log_spot = 1.0 / held, log_ratio(held, 1.0)
+    for row, entry in ((lanes.SPOT, held), (lanes.PER_SPOT, per_spot), (lanes.LOG_SPOT, log_spot)):
+        for j in range(start, end):
+            tile[row + j] = entry
+
+
+@njit(cache=True, error_model="numpy", forceinline=True)
+def _store_tile(tile: Floats, out: Floats, first: int, last: int) -> None:
+    for row in range(5):
+        into = out[row, first:last]
+        at = lanes.OUT + row * TILE
+        piece = tile[at : at + TILE]
+        for i in range(into.size):
+            into[i] = piece[i]
+
+
+@njit(cache=True, error_model="numpy", forceinline=True)
+def _stand(tile: Floats, kept: Floats, standing: Standings) -> None:
+    """Bring up to date who waits and who exercises."""
+    if kept[lanes.GROUPS] == 0.0:
+        return
+    for i in range(standing.size):
+        if standing[i] <= EXERCISES:
+            standing[i] = EXERCISES if tile[lanes.ETA + i] < 0.0 else WAITS
+
+
+@njit(cache=True, error_model="numpy")
+def _keep_tile(
+    tables: Floats,
+    spot: Floats,
+    index: Indices,
+    strike: Floats,
+    vol: Floats,
+    standing: Standings,
+    settling: Floats,
+    kept: Floats,
+) -> None:
+    """Keep what the vols of up to thirty-two series decide; those that cannot be answered will be NaN."""
+    lanes.clear_lanes(kept)
+    at = 0
+    while at < index.size:
+        count = count_together(index, at)
+        table = tables[index[at]]
+        some = _lay_out(table, spot[index[at]], at, count, strike, vol, True, standing, settling)
+        if some and table[pt.STATE] == READY:
+            pt.settle_vol(table, settling)
+        for j in range(count):
+            if standing[at + j] < OUTSIDE_TABLE:
+                lanes.keep_lane(table, settling, j, strike[at + j], vol[at + j], kept, at + j)
+        at += count
+
+
+@njit(cache=True, error_model="numpy", forceinline=True)
 def count_together(index: Indices, first: int) -> int:
     """How many series from `first` share its table, up to a tile."""
     count = 1
@@ -267,8 +358,24 @@ def load_tile(
     tile: Floats,
 ) -> bool:
     """Lay series of one table out; lanes that it cannot answer get a plain one. Say whether it can answer any."""
+    return _lay_out(table, spot, first, count, strike, vol, False, standing, tile)
+
+
+@njit(cache=True, error_model="numpy")
+def _lay_out(
+    table: Floats,
+    spot: float,
+    first: int,
+    count: int,
+    strike: Floats,
+    vol: Floats,
+    with_european: bool,
+    standing: Standings,
+    tile: Floats,
+) -> bool:
     state = table[pt.STATE]
-    able = state in (READY, NO_PREMIUM) and 0.0 < spot < math.inf
+    able = state in (READY, NO_PREMIUM) or (with_european and state == lanes.EUROPEAN)
+    able = able and 0.0 < spot < math.inf
     able_as = WAITS if state == READY else NEVER_EARLY
     low = math.exp(table[pt.LOG_VOL_LOW] - _EDGE)
     high = math.exp(table[pt.LOG_VOL_LOW] + table[pt.PANELS] * table[pt.PANEL_WIDTH] + _EDGE)
@@ -282,7 +389,6 @@ def load_tile(
         tile[pt.VOL * TILE + j] = vol[i] if good else low
         tile[SPOT * TILE + j] = spot if good else 1.0
         tile[STRIKE * TILE + j] = strike[i] if good else 1.0
-        tile[_ONE * TILE + j] = 1.0 if good else _NAN
         if j < count:
             standing[i] = able_as if good else (OUTSIDE_TABLE if able else WITHOUT_TABLE)
     return some
@@ -296,50 +402,3 @@ def measure_spots(table: Floats, tile: Floats) -> None:
         spot, strike = tile[SPOT * TILE + j], tile[STRIKE * TILE + j]
         top, bottom = (strike, spot) if called else (spot, strike)
         tile[pt.LOG_SPOT * TILE + j] = log_ratio(top, bottom)
-
-
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _price_tile(table: Floats, tile: Floats) -> None:
-    """Price alone, into the first row of the answer."""
-    measure_spots(table, tile)
-    pt.find_european(table, tile)
-    early = table[pt.STATE] == READY
-    if early:
-        pt.find_premium_alone(table, tile)
-    sign = table[pt.SIGN]
-    for j in range(TILE):
-        spot, strike = tile[SPOT * TILE + j], tile[STRIKE * TILE + j]
-        scale = spot if sign > 0.0 else strike
-        value = scale * (tile[pt.EUROPEAN * TILE + j] + (tile[pt.PREMIUM * TILE + j] if early else 0.0))
-        gain = sign * (spot - strike)
-        exercised = early and tile[pt.ETA * TILE + j] < 0.0
-        value = max(value, gain)
-        tile[_OUT * TILE + j] = (gain if exercised else value) * tile[_ONE * TILE + j]
-
-
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _turn_back(table: Floats, tile: Floats) -> None:
-    """Turn puts of strike one into the series they came from: the five rows of the answer."""
-    sign, early = table[pt.SIGN], table[pt.STATE] == READY
-    called = sign > 0.0
-    rate = table[pt.YIELD] if called else table[pt.RATE]
-    dividend = table[pt.RATE] if called else table[pt.YIELD]
-    for j in range(TILE):
-        spot, strike, vol = tile[SPOT * TILE + j], tile[STRIKE * TILE + j], tile[pt.VOL * TILE + j]
-        ratio = exponential(tile[pt.LOG_SPOT * TILE + j])
-        scale = spot if called else strike
-        value = tile[pt.EUROPEAN * TILE + j] + (tile[pt.PREMIUM * TILE + j] if early else 0.0)
-        slope = tile[pt.EUROPEAN_SLOPE * TILE + j] + (tile[pt.SLOPE * TILE + j] if early else 0.0)
-        bend = tile[pt.EUROPEAN_BEND * TILE + j] + (tile[pt.BEND * TILE + j] if early else 0.0)
-        per_vol = tile[pt.EUROPEAN_PER_VOL * TILE + j] + (tile[pt.PER_VOL * TILE + j] if early else 0.0)
-        gain = sign * (spot - strike)
-        price = max(scale * value, gain)
-        delta = value - ratio * slope if called else slope
-        gamma = ratio * ratio * bend / spot if called else bend / strike
-        theta = rate * price - (rate - dividend) * spot * delta - 0.5 * vol * vol * spot * spot * gamma
-        exercised = early and tile[pt.ETA * TILE + j] < 0.0
-        tile[(_OUT + PRICE) * TILE + j] = gain if exercised else price
-        tile[(_OUT + DELTA) * TILE + j] = sign if exercised else delta
-        tile[(_OUT + GAMMA) * TILE + j] = 0.0 if exercised else gamma
-        tile[(_OUT + VEGA) * TILE + j] = 0.0 if exercised else scale * per_vol
-        tile[(_OUT + THETA) * TILE + j] = 0.0 if exercised else theta

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flatbook.kernels.implied_vol import implied_vol_european
+from flatbook.kernels.european_vol import implied_vol_european
 from flatbook.market import forwards, rates, smiles
+from flatbook.market.american import AmericanQuotes, implied_vols
 from flatbook.market.clock import tau
 from flatbook.market.quotes import VOL_MAX, VOL_MIN, Codes, QuoteStatus, outside_bounds, sort_quotes
 from flatbook.market.state import MarketState
@@ -297,7 +298,6 @@ def _vols(draft: _Draft, forward: Floats, discount: Floats, unit: Floats) -> tup
     sign, strike = table.sign, table.strike
     bid, ask, noise = state.bid * unit, state.ask * unit, draft.noise * unit
     mid = 0.5 * (bid + ask)
-    premium = np.zeros(mid.size)
     floor = np.zeros(mid.size)
     alive = table.is_option & np.isfinite(forward) & (draft.years > 0.0)
     usable = alive & (draft.status == QuoteStatus.USABLE)
@@ -305,15 +305,14 @@ def _vols(draft: _Draft, forward: Floats, discount: Floats, unit: Floats) -> tup
         floor = np.where(
             table.american, np.maximum(sign * (_exercise_spot(draft, forward) - strike), 0.0), 0.0
         )
-        premium = _premiums(draft, mid, usable)
     bad = usable & outside_bounds(bid, ask, forward, strike, discount, sign, floor)
     draft.status[bad] = QuoteStatus.OUT_OF_BOUNDS
     columns = []
     for price in (bid, mid, ask):
-        wanted = alive & np.isfinite(price)
         vol = np.full(price.size, np.nan)
+        wanted = alive & np.isfinite(price) & ~table.american
         vol[wanted], _ = implied_vol_european(
-            (price - premium)[wanted],
+            price[wanted],
             forward[wanted],
             strike[wanted],
             draft.years[wanted],
@@ -321,6 +320,9 @@ def _vols(draft: _Draft, forward: Floats, discount: Floats, unit: Floats) -> tup
             sign[wanted],
             noise[wanted],
         )
+        rows = np.flatnonzero(alive & np.isfinite(price) & table.american)
+        if rows.size:
+            vol[rows], _ = implied_vols(_american_quotes(draft, rows), price[rows], noise[rows])
         columns.append(vol)
     vol_mid = columns[1]
     still = usable & ~bad
@@ -335,22 +337,24 @@ def _exercise_spot(draft: _Draft, forward: Floats) -> Floats:
     return np.where(on_future, forward, _by_row(draft, draft.slice_spot, np.nan))
 
 
-def _premiums(draft: _Draft, mid: Floats, usable: Bools) -> Floats:
-    """Early-exercise premium of every usable American quote, at its own volatility."""
-    out = np.zeros(mid.size)
-    for s in np.flatnonzero(draft.slice_american & np.isfinite(draft.slice_forward)):
-        rows = draft.rows_of_slice[s]
-        rows = rows[usable[rows]]
-        table = draft.table
-        out[rows] = forwards.exercise_premium(
-            mid[rows],
-            table.strike[rows],
-            table.sign[rows],
-            _carry(draft, int(s)),
-            float(draft.slice_forward[s]),
-            _noise(draft, int(s)),
-        )
-    return out
+def _american_quotes(draft: _Draft, rows: Ints) -> AmericanQuotes:
+    """American options and what they stand on; a future as underlying pays no dividends."""
+    table = draft.table
+    of = table.slice_of[rows]
+    ends = np.cumsum([0, *(years.size for years, _ in draft.dividends)], dtype=np.int64)
+    paid = np.column_stack((ends[:-1], ends[1:]))[table.underlying_of_slice]
+    paid[np.isfinite(draft.slice_future)] = 0
+    return AmericanQuotes(
+        spot=draft.slice_spot[of],
+        strike=table.strike[rows],
+        sign=table.sign[rows],
+        years=draft.years[rows],
+        rate=draft.slice_rate[of],
+        dividend_yield=draft.slice_yield[of],
+        dividend_years=np.concatenate([years for years, _ in draft.dividends]),
+        dividend_amounts=np.concatenate([amounts for _, amounts in draft.dividends]),
+        schedule=paid[of],
+    )
 
 
 def _fit(draft: _Draft, s: int, rows: Ints, forward: Floats, vols: tuple[Floats, Floats, Floats]) -> None:

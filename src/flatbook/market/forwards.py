@@ -9,15 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flatbook.kernels.black import price_european
-from flatbook.kernels.implied_vol import implied_vol_american
-from flatbook.kernels.tree import price_american
+from flatbook.market.american import AmericanQuotes, exercise_premiums, implied_vols
 from flatbook.market.rates import ParityPairs
 from flatbook.model.table import Floats
 
 NEAR_STRIKES = 20  # strikes with the smallest |C - P|
-_STEPS = 51
 _ROUNDS = 2
+_CARRY_ROUNDS = 20
+_CARRY_SETTLED = 1e-14
 _YIELD_MAX = 0.5
 _YIELD_YEARS_MIN = 30.0 / 365.0
 
@@ -116,16 +115,10 @@ class Carry:
 
     @property
     def forward(self) -> float:
-        """The forward without any yield: the future itself, or spot less dividends carried at the rate; NaN without spot."""
+        """The forward without any yield: the future itself, or spot carried at the rate less dividends; NaN without spot."""
         if self.spot_is_forward:
             return self.spot
-        return (self.spot - self.dividends_present) * float(np.exp(self.rate * self.years))
-
-    @property
-    def dividends_present(self) -> float:
-        """Present value of the cash dividends before expiry."""
-        paid = self.dividend_years < self.years
-        return float((self.dividend_amount[paid] * np.exp(-self.rate * self.dividend_years[paid])).sum())
+        return self._carried(self.rate)[0]
 
     def standing_of(self, forward: float) -> tuple[float, float]:
         """The price an American option stands on, and the continuous yield that makes it meet `forward`.
@@ -135,13 +128,33 @@ class Carry:
         """
         if self.spot_is_forward:
             return forward, self.rate
-        implied = forward * float(np.exp(-self.rate * self.years)) + self.dividends_present
-        if not self.spot > self.dividends_present:
+        due, grown = self.spot * float(np.exp(self.rate * self.years)) - self.forward, self.rate * self.years
+        implied = (forward + due) * float(np.exp(-grown))
+        if not self.spot > due * float(np.exp(-grown)):
             return implied, 0.0
-        found = self.rate - float(np.log(forward / (self.spot - self.dividends_present))) / self.years
+        found = self.rate - self._carry_to(forward)
         if abs(found) > _YIELD_MAX and self.years < _YIELD_YEARS_MIN:
             return implied, 0.0
         return self.spot, found
+
+    def _carried(self, carry: float) -> tuple[float, float]:
+        """The forward at a carry, S exp(c T) less each dividend grown from its ex-date, and its slope in the carry."""
+        paid = self.dividend_years < self.years
+        left = self.years - self.dividend_years[paid]
+        due = self.dividend_amount[paid] * np.exp(carry * left)
+        grown = self.spot * float(np.exp(carry * self.years))
+        return grown - float(due.sum()), grown * self.years - float((due * left).sum())
+
+    def _carry_to(self, forward: float) -> float:
+        """The carry that meets a forward, by Newton's method: the forward rises with it, ever faster."""
+        carry = float(np.log(forward / self.spot)) / self.years if not self.dividend_years.size else self.rate
+        for _ in range(_CARRY_ROUNDS):
+            at, slope = self._carried(carry)
+            step = (forward - at) / slope
+            carry += step
+            if not abs(step) * self.years > _CARRY_SETTLED:
+                break
+        return carry
 
 
 def american_forward(quotes: Quotes, carry: Carry, noise: float) -> ParityForward | None:
@@ -181,12 +194,17 @@ def exercise_premium(
         Price step below which a time value tells nothing.
     """
     n = price.size
-    years, rate = np.full(n, carry.years), np.full(n, carry.rate)
     spot, dividend_yield = carry.standing_of(forward)
-    common = (np.full(n, spot), strike, years)
-    rest = (rate, np.full(n, dividend_yield), sign)
-    dividends = (carry.dividend_years, carry.dividend_amount)
-    vol, _ = implied_vol_american(price, *common, *rest, np.full(n, noise), _STEPS, *dividends)
-    american = price_american(*common, vol, *rest, _STEPS, *dividends)
-    european = price_european(np.full(n, forward), strike, years, vol, np.exp(-rate * years), sign)
-    return np.maximum(np.nan_to_num(american - european), 0.0)
+    quotes = AmericanQuotes(
+        spot=np.full(n, spot),
+        strike=strike,
+        sign=sign,
+        years=np.full(n, carry.years),
+        rate=np.full(n, carry.rate),
+        dividend_yield=np.full(n, dividend_yield),
+        dividend_years=carry.dividend_years,
+        dividend_amounts=carry.dividend_amount,
+        schedule=np.tile(np.array([0, carry.dividend_years.size], dtype=np.int64), (n, 1)),
+    )
+    vol, _ = implied_vols(quotes, price, np.full(n, noise))
+    return exercise_premiums(quotes, vol)

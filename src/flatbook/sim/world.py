@@ -10,9 +10,9 @@ from datetime import date, time
 
 import numpy as np
 
-from flatbook.kernels import black
-from flatbook.kernels.black import value_european
-from flatbook.kernels.tree import price_american
+from flatbook.kernels import european
+from flatbook.kernels.dividend_grid import ACCURATE, price_cash_dividends
+from flatbook.kernels.european import value_european
 from flatbook.market.clock import tau
 from flatbook.market.rates import curve_rates
 from flatbook.model.events import DividendsSeen, RatesSeen
@@ -22,7 +22,6 @@ from flatbook.sim.listing import INDEX, SHARE, TODAY, instant_ns
 
 AT_NS = instant_ns(TODAY, time(15, 0))
 OPEN_NS = instant_ns(TODAY, time(9, 30))
-_TREE_STEPS = 101
 _SIXTEEN = time(16, 0)
 
 
@@ -140,11 +139,15 @@ def fair(items: tuple[Instrument, ...], now_ns: int, spot: float) -> Fair:
     spots, carry = np.full(strike.size, spot), np.full(strike.size, issuer.dividend_yield)
     fixed = np.zeros(strike.size, dtype=np.bool_)
     raw = value_european(spots, forward, strike, years, vol, discount, sign, fixed)
-    price = raw[:, black.PRICE]
+    price = raw[european.PRICE]
     if items[0].style is Style.AMERICAN:
-        price = price_american(spots, strike, years, vol, rate, carry, sign, _TREE_STEPS, *due)
+        meets = np.tile(np.array([0, due[0].size], dtype=np.int64), (strike.size, 1))
+        style = np.ones(strike.size)
+        price = price_cash_dividends(
+            spots, strike, years, vol, rate, carry, sign, style, *due, meets, *ACCURATE
+        )[:, 0]
     intrinsic = np.maximum(sign * (forward - strike), 0.0)
-    by_vol = issuer.half_spread_vol_points * raw[:, black.VEGA] / 100.0
+    by_vol = issuer.half_spread_vol_points * raw[european.VEGA] / 100.0
     return Fair(
         price=price,
         half_spread=by_vol + issuer.half_spread_of_intrinsic * intrinsic,
@@ -162,8 +165,9 @@ def dividends_ahead(name: str, now_ns: int) -> tuple[Floats, Floats]:
 
 
 def _forwards(issuer: Issuer, spot: float, years: Floats, rate: Floats, due: tuple[Floats, Floats]) -> Floats:
-    """Spot less the dividends to come before each expiry, carried to it."""
-    escrowed = np.zeros(years.size)
+    """Spot carried to each expiry, less the dividends that fall from it on the way."""
+    carry = rate - issuer.dividend_yield
+    forward = spot * np.exp(carry * years)
     for ex_years, amount in zip(*due, strict=True):
-        escrowed += np.where(ex_years < years, amount * np.exp(-rate * ex_years), 0.0)
-    return (spot - escrowed) * np.exp((rate - issuer.dividend_yield) * years)
+        forward -= np.where(ex_years < years, amount * np.exp(carry * (years - ex_years)), 0.0)
+    return np.asarray(forward)

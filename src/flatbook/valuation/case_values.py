@@ -1,20 +1,34 @@
 """One call for any list of options: columns in, columns out, the engine chosen by what each option is.
 
-European options have a closed form (Black 1976 on the forward). American ones go to their exercise boundary (Andersen, Lake and
-Offengenden 2016), or to a lattice where exercise has two boundaries or cash dividends are escrowed; with cash dividends that fall
-from spot both go to a finite-difference grid. How finely each works follows from the tolerance that is asked for.
+`engines` tells which engine that is and how finely it works for the tolerance that is asked for. Every option is on its
+own here: its answer does not depend on what else is in the list.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from flatbook.kernels import european_tile
 from flatbook.model.table import Bools, Floats
-from flatbook.valuation.case_engines import ENGINE, GREEKS
-from flatbook.valuation.cases import OK, Cases, Texts, engines_of, wrong_with
+from flatbook.valuation.cases import AUTO, ENGINES, OK, Cases, Texts, asked_engine, class_of, wrong_with
+from flatbook.valuation.chain import Prepared, choose_engines, imply_into, prepare, value_into
+from flatbook.valuation.engines import Engine, with_engine
 
+GREEKS = (
+    "price",
+    "delta",
+    "gamma",
+    "vega",
+    "theta",
+    "rho",
+    "vanna",
+    "volga",
+    "charm",
+)  # as `european` orders them
 TOLERANCE = 1e-6  # relative to max(price, 1 % of the spot)
 NOISE = 1e-10
+_ONCE = 1.0
+_NAMES = np.array(("black", "boundary", "boundary", "grid", "lattice", "lattice"), dtype=object)  # by Engine
 IMPLY_REASONS = np.array(
     (
         OK,
@@ -65,14 +79,15 @@ def value_cases(cases: Cases, tolerance: float = TOLERANCE) -> CaseValues:
         Rows in the order of the cases.
     """
     n = cases.strike.size
-    greeks, bound = np.full((len(GREEKS), n), np.nan), np.full(n, np.nan)
-    engine = engines_of(cases)
-    status = wrong_with(cases, engine, vol_needed=True)
-    for name, one in ENGINE.items():
-        rows = np.flatnonzero((engine == name) & (status == OK))
-        if rows.size:
-            setting = one.setting(tolerance)
-            greeks[:, rows], bound[rows] = one.value(cases.take(rows), setting.size), setting.error
+    greeks, bound, engine = np.full((len(GREEKS), n), np.nan), np.full(n, np.nan), asked_engine(cases)
+    status = wrong_with(cases, vol_needed=True)
+    rows = np.flatnonzero(status == OK)
+    if rows.size:
+        prepared = _prepared(cases.take(rows), tolerance)
+        out = np.empty((european_tile.COLUMNS, rows.size))
+        value_into(prepared, out)
+        greeks[:, rows], bound[rows] = out[: len(GREEKS)], prepared.error
+        engine[rows] = _NAMES[prepared.choice.engine]
     coin = cases.coin & np.isfinite(greeks[0])
     greeks[0, coin] /= cases.forward[coin]
     lost = ~np.isfinite(greeks[0])
@@ -94,14 +109,30 @@ def imply_cases(cases: Cases, price: Floats, noise: float = NOISE, tolerance: fl
     tolerance : float
         As for `value_cases`.
     """
-    vol = np.full(cases.strike.size, np.nan)
-    engine = engines_of(cases)
-    status = wrong_with(cases, engine, vol_needed=False)
+    vol, engine = np.full(cases.strike.size, np.nan), asked_engine(cases)
+    status = wrong_with(cases, vol_needed=False)
     status[(status == OK) & ~np.isfinite(price)] = "the price is missing"
-    good: Bools = status == OK
-    for name, one in ENGINE.items():
-        rows = np.flatnonzero((engine == name) & good)
-        if rows.size:
-            vol[rows], reason = one.imply(cases.take(rows), price[rows], noise, one.setting(tolerance))
-            status[rows] = IMPLY_REASONS[reason]
+    rows = np.flatnonzero(status == OK)
+    if rows.size:
+        some = cases.take(rows)
+        prepared = _prepared(some, tolerance)
+        coin = np.where(some.coin, some.forward, 1.0)
+        found, reason = np.empty(rows.size), np.empty(rows.size, dtype=np.int8)
+        imply_into(prepared, price[rows] * coin, noise * coin, found, reason)
+        vol[rows], status[rows], engine[rows] = found, IMPLY_REASONS[reason], _NAMES[prepared.choice.engine]
     return CaseVols(vol=vol, engine=engine, status=status)
+
+
+def _prepared(cases: Cases, tolerance: float) -> Prepared:
+    """Good cases with their engines, those asked for by name where somebody did."""
+    option_class, asked, pays = class_of(cases), asked_engine(cases), cases.paying
+    choice = choose_engines(option_class, tolerance=tolerance, uses=_ONCE)
+    for name in ENGINES:
+        where: Bools = asked == name
+        if name == "lattice":
+            choice = with_engine(choice, where & ~pays, Engine.LATTICE)
+            choice = with_engine(choice, where & pays, Engine.ESCROWED)
+        else:
+            choice = with_engine(choice, where, Engine[name.upper()])
+    assert (set(asked.tolist()) - {AUTO}) <= set(ENGINES), asked
+    return prepare(option_class, tolerance=tolerance, uses=_ONCE, choice=choice)

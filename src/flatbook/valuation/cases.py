@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flatbook.kernels.andersen_lake import TWO_BOUNDARIES, standing_of
 from flatbook.model.table import Bools, Floats, Ints
+from flatbook.valuation.chain_class import OptionClass
 
 OK = "ok"
+AUTO = "auto"
 ENGINES = ("black", "boundary", "lattice", "grid")
 
 Texts = NDArray[np.object_]
@@ -107,41 +108,49 @@ def standing(cases: Cases) -> Cases:
     )
 
 
-def boundary_options(cases: Cases) -> Floats:
-    """Standing cases as the boundary engine reads them, float64[7, n]."""
-    columns = (cases.spot, cases.strike, cases.years, cases.vol, cases.rate, cases.dividend_yield, cases.sign)
-    return np.ascontiguousarray(np.vstack(columns))
-
-
-def engines_of(cases: Cases) -> Texts:
-    """The engine of each row: the one asked for, or by style, dividends and carry; object[n] of names."""
-    asked = np.array([one or "auto" for one in cases.engine], dtype=object)
-    paying = cases.paying
-    lattice = cases.american & (paying | _has_two_boundaries(cases))
-    auto = np.select(
-        [paying & cases.spot_model, ~cases.american, lattice], ["grid", "black", "lattice"], "boundary"
+def class_of(cases: Cases) -> OptionClass:
+    """The cases as a class in which every series has an expiry of its own."""
+    part, on_forward = standing(cases), np.isfinite(cases.forward)
+    held = part.forward * np.exp(
+        (part.dividend_yield - part.rate) * part.years
+    )  # spot less escrowed dividends
+    paid = [one for row in cases.dividends for one in sorted(row)]
+    times, amounts = np.array(paid, dtype=np.float64).reshape(-1, 2).T
+    ends = np.cumsum([0, *(len(row) for row in cases.dividends)], dtype=np.int64)
+    return OptionClass(
+        spot=np.where(on_forward | cases.american | cases.spot_model, part.spot, held),
+        standing=part.spot,
+        forward=part.forward,
+        years=part.years,
+        discount=np.exp(-part.rate * part.years),
+        rate=part.rate,
+        dividend_yield=part.dividend_yield,
+        forward_fixed=on_forward,
+        dividend_rows=np.column_stack((ends[:-1], ends[1:])),
+        dividend_years=np.ascontiguousarray(times),
+        dividend_amounts=np.ascontiguousarray(amounts),
+        expiry_index=np.arange(part.strike.size),
+        strike=part.strike,
+        sign=part.sign,
+        american=part.american,
+        vol=part.vol,
+        spot_model=part.spot_model,
     )
-    return np.where(asked == "auto", auto.astype(object), asked)
 
 
-def _has_two_boundaries(cases: Cases) -> Bools:
-    """Where exercise early pays between two prices only, which takes a negative rate or yield."""
-    out = np.zeros(cases.strike.size, dtype=np.bool_)
-    suspects = np.flatnonzero(cases.american & ((cases.rate < 0.0) | (cases.dividend_yield < 0.0)))
-    options = boundary_options(standing(cases.take(suspects)))
-    for at, row in enumerate(suspects.tolist()):
-        out[row] = standing_of(options[:, at]) == TWO_BOUNDARIES
-    return out
+def asked_engine(cases: Cases) -> Texts:
+    """The engine that each row asks for by name, or AUTO; object[n]."""
+    return np.array([one or AUTO for one in cases.engine], dtype=object)
 
 
-def wrong_with(cases: Cases, engine: Texts, *, vol_needed: bool) -> Texts:
+def wrong_with(cases: Cases, *, vol_needed: bool) -> Texts:
     """Why each case cannot be valued, or OK; object[n] of words."""
-    spot, forward = cases.spot, cases.forward
+    spot, forward, engine = cases.spot, cases.forward, asked_engine(cases)
     paying, on_forward = cases.paying, np.isfinite(forward)
     falls = paying & cases.spot_model
-    black, boundary, lattice, grid = (engine == name for name in ENGINES)
+    black, boundary, lattice, grid, auto = (engine == name for name in (*ENGINES, AUTO))
     checks = (
-        (~(black | boundary | lattice | grid), None),
+        (~(black | boundary | lattice | grid | auto), None),
         (np.isfinite(spot) == on_forward, "needs either a spot or a forward"),
         ((spot <= 0.0) | (forward <= 0.0), "spot or forward must be above 0"),
         (~((cases.strike > 0.0) & (cases.strike < np.inf)), "strike must be above 0"),

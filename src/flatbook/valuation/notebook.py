@@ -11,8 +11,7 @@ import numpy as np
 
 from flatbook.model.errors import InvalidValueError
 from flatbook.model.table import Bools, Floats
-from flatbook.valuation.case_engines import GREEKS
-from flatbook.valuation.case_values import NOISE, TOLERANCE, imply_cases, value_cases
+from flatbook.valuation.case_values import GREEKS, NOISE, TOLERANCE, imply_cases, value_cases
 from flatbook.valuation.cases import OK, Cases, Dividend, Texts, read_dividends
 
 UNITS = {

@@ -6,13 +6,14 @@ dividends stay in cash. A coin-settled P&L arises in coin and counts at the move
 
 import numpy as np
 
-from flatbook.kernels.scenarios import reprice_american, reprice_european
 from flatbook.market.view import MarketView
 from flatbook.model.instruments import Kind
 from flatbook.model.table import Floats, Ints
-from flatbook.valuation.values import TREE_STEPS, Values, american_slices, cash_dividends, tree_inputs
+from flatbook.valuation.chain import prepare, reprice_into
+from flatbook.valuation.market_class import classes_of
+from flatbook.valuation.values import Values
 
-_NONE = np.zeros(1)
+_NOW = np.zeros(1)
 
 
 def revalue(market: MarketView, values: Values, rows: Ints, moves: Floats, shifts_points: Floats) -> Floats:
@@ -39,39 +40,34 @@ def revalue(market: MarketView, values: Values, rows: Ints, moves: Floats, shift
     shifts = shifts_points / 100.0
     for where in np.flatnonzero(valued & ~table.is_option[rows]):
         out[where] = _linear(market, values, int(rows[where]), moves)[:, None]
-    european = np.flatnonzero(valued & table.is_option[rows] & ~table.american[rows])
-    if european.size:
-        out[european] = _european(market, values, rows[european], moves, shifts)
-    where_american = np.flatnonzero(valued & table.american[rows])
-    position = {int(rows[where]): where for where in where_american}
-    for s, group in american_slices(market, rows[where_american]):
-        out[[position[int(row)] for row in group]] = _american(market, s, group, moves, shifts)
+    options = np.flatnonzero(valued & table.is_option[rows])
+    if options.size:
+        out[options] = _options(market, values, rows[options], moves, shifts)
     return out
 
 
-def _european(market: MarketView, values: Values, rows: Ints, moves: Floats, shifts: Floats) -> Floats:
+def _options(market: MarketView, values: Values, rows: Ints, moves: Floats, shifts: Floats) -> Floats:
+    """P&L of option rows: every cell against the cell where nothing moves, by one engine."""
     table = market.table
-    columns = (
-        market.forward[rows],
-        table.strike[rows],
-        market.years[rows],
-        market.vol[rows],
-        market.discount[rows],
-        table.sign[rows],
-    )
-    moved = reprice_european(*columns, moves, shifts)
-    base = reprice_european(*columns, _NONE, _NONE)
+    moved = np.empty((rows.size, moves.size, shifts.size))
+    base = np.empty(rows.size)
+    with_still = (
+        np.append(moves, 0.0),
+        np.append(shifts, 0.0),
+    )  # one grid for all cells: the still one is exactly 0
+    place = {row: at for at, row in enumerate(rows.tolist())}
+    for some, option_class, tolerance in classes_of(market, rows):
+        prepared = prepare(
+            option_class, tolerance=tolerance, uses=float(with_still[0].size * with_still[1].size)
+        )
+        cells = np.empty((some.size, moves.size + 1, shifts.size + 1, 1))
+        reprice_into(prepared, *with_still, _NOW, cells)
+        at = [place[row] for row in some.tolist()]
+        moved[at], base[at] = cells[:, :-1, :-1, 0], cells[:, -1, -1, 0]
     inverse = table.inverse[rows]
     financed = np.where(inverse[:, None], 1.0 + moves, 1.0)  # a coin premium moves with the coin
     scale = np.where(inverse, values.spot[rows] / market.unit[rows], 1.0) * table.multiplier[rows]
-    return (moved - base * financed[:, :, None]) * scale[:, None, None]
-
-
-def _american(market: MarketView, s: int, rows: Ints, moves: Floats, shifts: Floats) -> Floats:
-    inputs, dividends = tree_inputs(market, s, rows), cash_dividends(market, s)
-    moved: Floats = reprice_american(*inputs, TREE_STEPS, *dividends, moves, shifts)
-    base: Floats = reprice_american(*inputs, TREE_STEPS, *dividends, _NONE, _NONE)
-    return (moved - base) * market.table.multiplier[rows][:, None, None]
+    return np.asarray((moved - base[:, None, None] * financed[:, :, None]) * scale[:, None, None])
 
 
 def _linear(market: MarketView, values: Values, row: int, moves: Floats) -> Floats:
