@@ -11,6 +11,7 @@ from flatbook.limits.ladder import ACTIONS, Step
 from flatbook.model.events import Fact
 from flatbook.model.measures import MEANINGS
 from flatbook.model.parameters import LimitMeasure
+from flatbook.valuation.engines import SETTINGS, Engine
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -56,3 +57,17 @@ def test_every_step_of_the_ladder_is_explained(step):
     text = _text("glossary.md")
     assert step.name in text
     assert ACTIONS[step] in text
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda one: f"{one.engine.name}-{one.name}")
+def test_every_engine_and_its_error_bound_is_in_the_pricing_page(setting):
+    """A bound that changes in the code changes on the page."""
+    line = next(
+        line
+        for line in _text("pricing.md").splitlines()
+        if line.startswith(f"| `{setting.engine.name.lower()}`")
+    )
+    bound = f"{setting.error:.1e}".replace(".0e", "e").replace("e-0", "e-")
+
+    assert setting.engine is Engine.TABLE or bound in line
+    assert setting.engine in (Engine.TABLE, Engine.BLACK) or f"{setting.name} {bound}" in line
