@@ -5,7 +5,6 @@ import math
 import os
 import platform
 import re
-import secrets
 import subprocess
 import sys
 from types import FunctionType
@@ -78,8 +77,8 @@ def wide(seed, n):
     return np.full(n, 100.0), strike, years, vol, rate, carry, random.choice([CALL, PUT], n)
 
 
-def quantlib(options):
-    """QdFp in high precision; a year of other rates and vol stands for any number of years."""
+def quantlib(options, scheme=None, equation=ql.QdFpAmericanEngine.Auto):
+    """QdFp, in high precision if not told otherwise; a year of other rates and vol stands for any number of years."""
     today = ql.Date(2, 1, 2023)
     ql.Settings.instance().evaluationDate = today
     quotes = [ql.SimpleQuote(1.0) for _ in range(4)]
@@ -88,7 +87,7 @@ def quantlib(options):
     flat = [ql.YieldTermStructureHandle(ql.FlatForward(today, handle, counter)) for handle in handles[1:3]]
     vol = ql.BlackVolTermStructureHandle(ql.BlackConstantVol(today, ql.NullCalendar(), handles[3], counter))
     process = ql.BlackScholesMertonProcess(handles[0], *flat, vol)
-    engine = ql.QdFpAmericanEngine(process, ql.QdFpAmericanEngine.highPrecisionScheme())
+    engine = ql.QdFpAmericanEngine(process, scheme or ql.QdFpAmericanEngine.highPrecisionScheme(), equation)
     out = []
     for s, k, t, v, r, q, sign in np.array(options).T.tolist():
         payoff = ql.PlainVanillaPayoff(ql.Option.Call if sign > 0 else ql.Option.Put, k)
@@ -133,25 +132,6 @@ def test_prices_are_those_of_the_references(case, preset):
 )
 def test_the_reference_preset_is_the_slow_twin(option):
     assert pytest.approx(naive.price(*option), abs=2e-5) == value(*option, preset=REFERENCE)[0][0, 0]
-
-
-def test_quantlib_agrees_far_beyond_listed_markets():
-    """Fresh options each time. QuantLib itself errs by up to 3e-5 where it misses the boundary by a hair."""
-    seed = secrets.randbits(32)
-    print(f"seed {seed}")  # noqa: T201 - shown when the test fails
-    options = wide(seed, 400)
-    reference, standing = value(*options, preset=REFERENCE)
-    some = (standing == al.WAITS) | (standing == al.EXERCISES)
-    options = [column[some] for column in options]
-    theirs = quantlib(options)
-    scale = np.maximum(theirs, 0.01 * options[0])
-
-    error = np.abs(reference[0, some] - theirs) / scale
-    assert np.quantile(error, 0.97) < 5e-7
-    assert error.max() < 5e-5
-    for preset, most in ((ACCURATE, 1e-4), (FAST, 1e-3)):
-        mine = value(*options, preset=preset)[0][0]
-        assert (np.abs(mine - theirs) / scale).max() < most
 
 
 def test_greeks_are_what_bumps_say():

@@ -23,20 +23,25 @@ def price_tree(spot, strike, years, vol, rate, dividend_yield, sign, american, d
     rise = (math.exp((rate - dividend_yield) * step) - 1.0 / up) / (up - 1.0 / up)
     shrink = math.exp(-rate * step)
     paid = dict(dividends)
-    ladder = spot * up ** np.arange(-steps, steps + 1.0)
+    wider = steps // 4  # so that a dividend soon after now finds nodes below
+    most = steps + 2 * wider
+    ladder = spot * up ** np.arange(-most, most + 1.0)
     value = np.maximum(sign * (ladder[::2] - strike), 0.0)
     for k in range(steps - 1, -1, -1):
         value = shrink * (rise * value[1:] + (1.0 - rise) * value[:-1])
-        here = ladder[steps - k : steps + k + 1 : 2]
+        reach = k + 2 * wider
+        here = ladder[most - reach : most + reach + 1 : 2]
         if k in paid:
-            value = _after_dividend(here, value, np.maximum(here - paid[k], 0.0), strike, sign)
+            waiting = strike * math.exp(-rate * step * (steps - k))
+            gone = max(waiting, strike) if american else waiting
+            left = np.maximum(here - paid[k], 0.0)
+            value = _after_dividend(here, value, left, gone if sign < 0.0 else 0.0)
         if american:
             value = np.maximum(value, sign * (here - strike))
-    return float(value[0])
+    return float(value[wider])
 
 
-def _after_dividend(spots, values, left, strike, sign):
-    gone = strike if sign < 0.0 else 0.0  # a put on a spot that is gone, its interest neglected
+def _after_dividend(spots, values, left, gone):
     return np.interp(left, np.concatenate([[0.0], spots]), np.concatenate([[gone], values]))
 
 

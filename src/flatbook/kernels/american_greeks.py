@@ -43,7 +43,7 @@ _DEPTHS = 15
 _KEPT_ROWS = _DEPTHS + NODES_MAX
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def value_american_greeks(options: Floats, preset: al.Preset, out: Floats, standing: Standings) -> None:
     """Price each option that may be exercised at any time, and tell all its risks.
 

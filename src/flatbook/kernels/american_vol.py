@@ -40,8 +40,10 @@ _ROUNDS_MAX = 60
 _SETTLED = 1e-6  # step of log vol after which the next, quadratically smaller, is below float64
 _SETTLED_SECANT = 1e-8
 _VOL_MIN, _VOL_MAX = 1e-3, 20.0
+_WITHIN_RANGE = 1.0 - 1e-9  # of the highest vol: a search that ends there has not found the price
 _DRIFT_MAX = 100.0  # of the spot over the life, in deviations
 _YEARS_MIN = 1e-12
+_NAN = math.nan
 _DEVIATION_MAX = 30.0
 
 
@@ -163,6 +165,9 @@ def implied_vol_american(
             vol[i], doubt[i] = vs.finish(search[:, j], reason[i])
             if reason[i] == OK and not vol[i] > 0.0:
                 reason[i] = ABOVE_BOUND if search[vs.BUSY, j] == vs.TOO_HIGH else NO_TIME_VALUE
+            _, high = _vol_range(options[:, i])
+            if vol[i] >= high * _WITHIN_RANGE:
+                vol[i], doubt[i], reason[i] = _NAN, _NAN, ABOVE_BOUND
 
 
 @njit(cache=True, error_model="numpy")

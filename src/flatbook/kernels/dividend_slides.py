@@ -35,7 +35,7 @@ PROFILE_HEAD = 5  # before its nodes a profile keeps: first log spot, log step, 
 _VOL_FLOOR = 0.001  # a shift takes a vol no lower, as in `scenarios`
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def reprice_cash_dividends(
     spot: Floats,
     strike: Floats,
@@ -94,7 +94,7 @@ def reprice_cash_dividends(
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def profile_cash_dividends(
     spot: Floats,
     strike: Floats,
@@ -159,7 +159,7 @@ def vol_nodes(low: Floats, high: Floats, count: int) -> Floats:
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def evaluate_profiles(profiles: Floats, vols: Floats, spots: Floats, wanted: Floats) -> Floats:
     """Price each option at every spot and vol from its profiles.
 

@@ -57,6 +57,10 @@ from flatbook.kernels.exercise_tile import (
 Floats = NDArray[np.float64]
 
 _TINY = 1e-300
+_FALL_MAX, _RISE_MAX = (
+    0.8,
+    1.25,
+)  # of a depth in one step; longer ones swing where interest is next to nothing
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"}, inline="always")  # one optimiser's pass less
@@ -100,8 +104,8 @@ def improve_boundary(nodes: Floats, points: Floats, weights: Floats, work: Float
         depth = work[(DEPTHS + i) * LANES : (DEPTHS + i + 1) * LANES]
         for j in range(LANES):
             old = depth[j]
-            new = max(old - step[j], 0.5 * old)
-            depth[j] = min(new, 2.0 * old, max(work[DEEPEST * LANES + j], 0.5 * old))
+            new = max(old - step[j], _FALL_MAX * old)
+            depth[j] = min(new, _RISE_MAX * old, max(work[DEEPEST * LANES + j], _FALL_MAX * old))
     square_depths(n, work)
 
 

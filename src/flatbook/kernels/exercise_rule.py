@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-NODES_MAX = 16
+NODES_MAX = 24
 INNER_MAX = 32
 GROUP = 4  # rows summed together; weights are padded with zeros to a whole number of groups
 
@@ -40,7 +40,7 @@ class Rule(NamedTuple):
 
 
 def make_rule(nodes: int, coarse: int, inner: int, outer: int, steps: int) -> Rule:
-    """Lay out a rule of `nodes` (to 16), quadratures of `coarse`, `inner` (to 32) and `outer` points, Newton `steps`."""
+    """Lay out a rule of `nodes` (to 24), quadratures of `coarse`, `inner` (to 32) and `outer` points, Newton `steps`."""
     assert 2 <= nodes <= NODES_MAX
     assert 2 <= coarse <= inner <= INNER_MAX
     roots = 0.5 - 0.5 * np.cos(np.pi * np.arange(nodes + 1) / nodes)

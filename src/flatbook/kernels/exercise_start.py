@@ -39,7 +39,7 @@ _START_STEPS = 2
 _GROWTH_MIN = 1e-8
 _CORRECTION_MAX = 0.5  # of the exponent of QD+, beyond which its correction is not believed
 _DEPTH_MIN = 1e-3  # of the deviation, so that a factor can correct it
-_RATIO_MIN = 5e-5  # of the cap: a boundary below it is worth nothing, and hard to interpolate
+_RATIO_MIN = 1e-8  # of the cap: a boundary below it is worth nothing, and hard to interpolate
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})

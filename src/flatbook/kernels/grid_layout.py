@@ -44,6 +44,8 @@ from flatbook.kernels.grid_sweep import (
 Floats = NDArray[np.float64]
 
 _DEVIATIONS = 4.2  # how far the spot, or the strike's influence, is followed
+_SHARES_LOW = 9.0  # a call is next to never paid once the spot has fallen by so much in its logarithm
+_MORE_PER_DEVIATION, _MORE_MAX = 0.25, 1.8  # farther than that for what deviates by more than 1 to expiry
 _MARGIN = 3.0  # nodes beyond that, so that interpolation and both ends have room
 _LEAST_LEFT = 0.05  # share of the spot that dividends leave when nodes are placed
 _FINEST = 0.004  # deviations to expiry: finer nodes would only lose digits
@@ -99,6 +101,14 @@ def _drift(options: Floats, lane: int) -> float:
 
 
 @njit(cache=True, error_model="numpy")
+def _deviations(options: Floats, lane: int) -> float:
+    if options[SIGN, lane] > 0.0:
+        return _DEVIATIONS
+    more: float = _MORE_PER_DEVIATION * (options[PLACED_VOL, lane] * math.sqrt(options[YEARS, lane]) - 1.0)
+    return _DEVIATIONS + min(max(more, 0.0), _MORE_MAX)
+
+
+@njit(cache=True, error_model="numpy")
 def _speed(options: Floats, segments: Floats, which: int, lane: int, nodes: int) -> float:
     """Speed of the grid in log spot: the drift, or 0 where the drift leads away from the exercise region."""
     drift = _drift(options, lane)
@@ -107,7 +117,7 @@ def _speed(options: Floats, segments: Floats, which: int, lane: int, nodes: int)
     if not (options[AMERICAN, lane] > 0.0 and sign * drift < 0.0 and carried > 0.0):
         return drift
     wide = (
-        2.0 * _DEVIATIONS * vol * math.sqrt(segments[which, END, lane])
+        2.0 * _deviations(options, lane) * vol * math.sqrt(segments[which, END, lane])
         + abs(drift) * segments[which, LENGTH, lane]
     )
     return 0.0 if abs(drift) * wide / nodes < _PECLET_MAX * 0.5 * vol * vol else drift
@@ -116,17 +126,24 @@ def _speed(options: Floats, segments: Floats, which: int, lane: int, nodes: int)
 @njit(cache=True, error_model="numpy")
 def _reach(options: Floats, segments: Floats, which: int, lane: int) -> tuple[float, float]:
     """Log spots, in the coordinate of the grid, that can be met in the segment from today's spot."""
-    drift, spot = _drift(options, lane), options[SPOT, lane]
+    drift, spot, vol = _drift(options, lane), options[SPOT, lane], options[PLACED_VOL, lane]
     end, length = segments[which, END, lane], segments[which, LENGTH, lane]
+    start = max(end - length, 0.0)
+    deviations, net, turn = _deviations(options, lane), drift - segments[which, SPEED, lane], end
+    if net != 0.0:  # where the drift across the grid overtakes the spread
+        turn = min(max((0.5 * deviations * vol / net) ** 2, start), end)
     low, high = math.inf, -math.inf
-    for side in range(2):
-        time = end - length if side == 0 else end
-        spread = _DEVIATIONS * options[PLACED_VOL, lane] * math.sqrt(max(time, 0.0)) + options[SHOCK, lane]
+    for time in (start, turn, end):
+        spread = deviations * vol * math.sqrt(time) + options[SHOCK, lane]
+        rise = (
+            vol * vol * time if options[SIGN, lane] > 0.0 else 0.0
+        )  # a call is worth what it pays in shares
         paid = 0.0
         for k in range(which):
             paid += segments[k, AMOUNT, lane] * math.exp(drift * (time - segments[k, END, lane]))
         travelled = segments[which, SPEED, lane] * (end - time)
-        top, bottom = spot * math.exp(drift * time + spread), spot * math.exp(drift * time - spread)
+        top = spot * math.exp(drift * time + spread + rise)
+        bottom = spot * math.exp(drift * time - spread + min(0.5 * rise, max(spread - _SHARES_LOW, 0.0)))
         high = max(high, math.log(max(top - paid, _LEAST_LEFT * top)) + travelled)
         low = min(low, math.log(max(bottom - paid, _LEAST_LEFT * bottom)) + travelled)
     return low, high
@@ -138,7 +155,7 @@ def _bend(options: Floats, segments: Floats, which: int, last: int, lane: int) -
     drift, strike = _drift(options, lane), options[STRIKE, lane]
     length, years = segments[which, LENGTH, lane], options[YEARS, lane]
     start = segments[which, END, lane] - length
-    spread = _DEVIATIONS * options[PLACED_VOL, lane] * math.sqrt(max(years - start, 0.0))
+    spread = _deviations(options, lane) * options[PLACED_VOL, lane] * math.sqrt(max(years - start, 0.0))
     leading, plain = strike * math.exp(-drift * (years - start)), strike
     for k in range(which, last):
         leading += segments[k, AMOUNT, lane] * math.exp(-drift * (segments[k, END, lane] - start))
@@ -147,8 +164,8 @@ def _bend(options: Floats, segments: Floats, which: int, last: int, lane: int) -
     low = min(math.log(min(leading, plain)) + min(travelled, 0.0), math.log(strike))
     high = max(math.log(max(leading, plain)) + max(travelled, 0.0), math.log(strike))
     rate, carry = options[PLACED_RATE, lane], options[PLACED_YIELD, lane]
-    if options[AMERICAN, lane] > 0.0 and rate > 0.0 and carry > 0.0:
-        limit = math.log(strike * rate / carry)  # the exercise boundary at expiry
+    if options[AMERICAN, lane] > 0.0 and rate * carry > 0.0:
+        limit = math.log(strike * rate / carry)  # an exercise boundary at expiry
         if options[SIGN, lane] < 0.0:
             low = min(low, limit)
         else:
@@ -157,6 +174,12 @@ def _bend(options: Floats, segments: Floats, which: int, last: int, lane: int) -
         low = min(
             low, math.log(plain - strike)
         )  # a dividend paid in part leaves the put below its straight line
+    if options[AMERICAN, lane] > 0.0 and carry < 0.0 and which < last:
+        # exercise at a dividend pays near the strike only: a spot that grows is held on to, however deep
+        if options[SIGN, lane] < 0.0:
+            low = -math.inf
+        else:
+            high = math.inf
     return low - spread, high + spread
 
 
@@ -222,7 +245,10 @@ def cross_dividend(
                 spot = max(spots[i + 1, lane] - segment[AMOUNT, lane], 0.0)
                 near = crossing[_LEVEL, lane] + crossing[_SLOPE, lane] * spot
                 far = crossing[_FAR_LEVEL, lane] + crossing[_FAR_SLOPE, lane] * spot
-                values[i, lane] = min(max(near if place < 0.0 else far, 0.0), crossing[_CEILING, lane])
+                beyond = near if place < 0.0 else far
+                if options[AMERICAN, lane] > 0.0:
+                    beyond = max(beyond, options[SIGN, lane] * (spot - options[STRIKE, lane]))
+                values[i, lane] = min(max(beyond, 0.0), crossing[_CEILING, lane])
     for lane in range(LANES):
         early = options[AMERICAN, lane] > 0.0
         if early:

@@ -56,6 +56,11 @@ DEVIATION_MAX = 12.0  # above it the spots of a grid leave float64
 _RATE_YEARS_MAX = 50.0
 NODES_MIN = 16
 _STEPS_MIN = 5  # of any stretch
+_DEVIATION_CALM, _STEPS_POWER, _STEPS_TIMES_MAX = (
+    1.5,
+    2.0,
+    40.0,
+)  # above it more steps, by a power of the excess
 
 
 @njit(cache=True, error_model="numpy")
@@ -119,10 +124,12 @@ def make_plan(columns: Columns, dividends: Dividends, steps: int) -> Ints:
         put_waits = columns[6][i] < 0.0 and count > 1
         both = columns[7][i] > 0.0 and dividend_yield < 0.0 and (rate < 0.0 or put_waits)
         plan[i, PLAN_SEGMENTS], plan[i, PLAN_TWO_SIDED] = count, 1 if both else 0
+        more = max(vol * math.sqrt(years) / _DEVIATION_CALM, 1.0) ** _STEPS_POWER
+        wanted = steps * min(more, _STEPS_TIMES_MAX)
         start = 0.0
         for k in range(count):
             share = math.sqrt((ends[k] - start) / years)
-            plan[i, PLAN_STEPS + k] = max(_STEPS_MIN, math.ceil(steps * share))
+            plan[i, PLAN_STEPS + k] = max(_STEPS_MIN, math.ceil(wanted * share))
             start = ends[k]
     return plan
 
