@@ -102,8 +102,8 @@ SETTINGS = (  # within an engine from the cheapest to the finest
     Setting(Engine.ESCROWED, "401 steps", (401,), None, 5e-3, 80.0),
     Setting(Engine.ESCROWED, "801 steps", (801,), None, 2.5e-3, 170.0),
 )
-_CORNER_INTEREST, _CORNER_CARRIED, _CORNER_YEARS = 1e-5, -0.03, 5.0  # next to no reason to exercise, for long
-_CORNER_FACTOR = 25.0  # there the boundary errs by so much more
+_CORNER_INTEREST, _CORNER_CARRIED, _CORNER_YEARS = 1e-5, -0.03, 5.0
+_CORNER_FACTOR = 25.0
 _FIT_SHARE = 0.5  # of a tolerance that the fit of a table may take
 
 
@@ -178,15 +178,13 @@ def choose(
     setting = settings[engine]
     error = np.array([one.error for one in SETTINGS])[setting]
     error[pays_off] = tolerance
-    corner = (
-        waits
-        & ~pays_off
-        & (interest < _CORNER_INTEREST)
-        & (carried < _CORNER_CARRIED)
-        & (years > _CORNER_YEARS)
-    )
-    error[corner] *= _CORNER_FACTOR
+    error[waits & ~pays_off & _in_corner(interest, carried, years)] *= _CORNER_FACTOR
     return Choice(engine=engine, setting=setting, error=error, why=why, tolerance=tolerance, uses=uses)
+
+
+def _in_corner(interest: Floats, carried: Floats, years: Floats) -> Bools:
+    """Next to no interest on the strike, a yield far below zero, a long life: there the boundary errs by more."""
+    return (interest < _CORNER_INTEREST) & (carried < _CORNER_CARRIED) & (years > _CORNER_YEARS)
 
 
 _ENGINE_FOR = np.array(
