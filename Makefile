@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lint types contracts bench bench-kernels clean
+.PHONY: help setup run test check format lint types contracts bench bench-kernels surface-quality clean
 
 help: ## Show the doors
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -51,6 +51,10 @@ bench-kernels: $(READY) ## Time the kernels against their peers, check their ans
 	@$(MAKE) --no-print-directory $(PEERS)/.ready || echo 'some peers are missing; their rows will say so'
 	@mkdir -p docs/reference
 	$(BIN)/python -m benchmarks.report --write docs/reference/performance.md
+
+surface-quality: $(READY) ## Fit every real chain that is there, hold the fits to their targets, write docs/reference/surface-quality.md
+	@mkdir -p docs/reference
+	$(BIN)/python -m benchmarks.surface_quality --write docs/reference/surface-quality.md
 
 $(PEERS)/.ready: benchmarks/peers/requirements.txt
 	$(PYTHON) -m venv $(PEERS)

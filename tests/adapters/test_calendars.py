@@ -7,9 +7,16 @@ from datetime import date
 import numpy as np
 import pytest
 
-from flatbook.adapters.calendars import exchange_sessions, new_york_sessions, weekday_sessions
+from flatbook.adapters.calendars import (
+    exchange_sessions,
+    new_york_sessions,
+    sessions_around,
+    sessions_of_desk,
+    weekday_sessions,
+)
 from flatbook.adapters.files.instants import parse_instant
 from flatbook.model.errors import InvalidValueError
+from flatbook.model.parameters import Desk, QuotingRules, RiskAppetite, UnderlyingTerms
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +74,43 @@ def test_without_the_library_the_message_says_what_to_install(monkeypatch):
 
     with pytest.raises(InvalidValueError, match="not installed"):
         exchange_sessions("XNYS", date(2019, 1, 1), date(2019, 2, 1))
+
+
+def _desk(**calendars):
+    return Desk(
+        underlyings=tuple(UnderlyingTerms(symbol=name, calendar=code) for name, code in calendars.items()),
+        quoting=QuotingRules(),
+        appetite=RiskAppetite(aversion_per_usd=1e-6),
+    )
+
+
+def test_the_sessions_of_a_desk_are_whole_years_about_its_expiries():
+    """One fact a calendar, with every underlying that follows it; none for an underlying without one."""
+    now, expiry = (parse_instant(text) for text in ("2019-05-03T20:00:00Z", "2021-12-17T14:30:00Z"))
+    desk = _desk(SPX="XNYS", NDX="XNYS", DAX="XEUR", BTC="")
+    new_york, frankfurt = sessions_of_desk(desk, ("SPX", "DAX", "NDX", "BTC"), now, expiry)
+
+    assert (new_york.calendar, new_york.underlyings) == ("XNYS", ("SPX", "NDX"))
+    assert (frankfurt.calendar, frankfurt.underlyings) == ("XEUR", ("DAX",))
+    assert new_york.open_ns[0] == parse_instant("2017-01-03T09:30:00-05:00")
+    assert new_york.close_ns[-1] == parse_instant("2021-12-31T16:00:00-05:00")
+    assert new_york.received_ns == now
+
+
+def test_the_sessions_of_a_desk_in_new_york_need_no_library(monkeypatch):
+    """By rule: the plan starts as fast as without."""
+    monkeypatch.setitem(sys.modules, "exchange_calendars", None)
+    now = parse_instant("2019-05-03T20:00:00Z")
+
+    assert len(sessions_of_desk(_desk(SPX="XNYS"), ("SPX",), now, now)) == 1
+    assert sessions_of_desk(_desk(SPX=""), ("SPX",), now, now) == ()
+    with pytest.raises(InvalidValueError, match="not installed"):
+        sessions_of_desk(_desk(DAX="XEUR"), ("DAX",), now, now)
+
+
+def test_a_holiday_lies_between_the_sessions_around_it():
+    """Memorial Day 2019 has none; the Friday before and the Tuesday after do."""
+    seen = sessions_around(date(2019, 5, 27), received_ns=1, underlying="SPX")
+    opens = [parse_instant(f"2019-05-{day}T09:30:00-04:00") for day in (24, 27, 28)]
+
+    assert [each in seen.open_ns for each in opens] == [True, False, True]

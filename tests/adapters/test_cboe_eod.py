@@ -24,7 +24,7 @@ def _reading(tmp_path: Path, *rows: str, **asked: object) -> Callable[[], Market
 
 def test_a_row_becomes_a_contract_a_quote_and_a_level(tmp_path: Path) -> None:
     market = _read(tmp_path)
-    listed, level, quotes = market.events
+    listed, level, sessions, quotes = market.events
 
     assert (market.format, market.at_ns) == ("cboe-eod", CLOSE_NS)
     assert isinstance(listed, InstrumentsListed)
@@ -43,9 +43,17 @@ def test_a_row_becomes_a_contract_a_quote_and_a_level(tmp_path: Path) -> None:
     assert parse_instant("2019-06-21T16:00:00-04:00") == item.expiry_ns
     assert UnderlyingQuoted(received_ns=CLOSE_NS, underlying="SPX", price=2946.52) == level
     assert (
-        QuotesSeen(received_ns=CLOSE_NS, symbols=(item.symbol,), bid_ticks=(7510,), ask_ticks=(7560,))
+        QuotesSeen(
+            received_ns=CLOSE_NS,
+            symbols=(item.symbol,),
+            bid_ticks=(7510,),
+            ask_ticks=(7560,),
+            source_ns=CLOSE_NS,
+        )
         == quotes
     )
+    assert (sessions.calendar, sessions.underlyings) == ("XNYS", ("SPX",))
+    assert CLOSE_NS in sessions.close_ns
     assert market.notes == ()
 
 
@@ -111,6 +119,7 @@ def test_quotes_of_an_earlier_day_are_noted_as_stale(tmp_path: Path) -> None:
     assert [note.text for note in market.notes] == [
         "the quotes are of 2019-05-03, 3 days before the time asked for"
     ]
+    assert market.events[-1].source_ns == CLOSE_NS
 
 
 def test_a_time_before_the_quotes_is_refused(tmp_path: Path) -> None:

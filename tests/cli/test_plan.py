@@ -67,6 +67,23 @@ def test_the_example_is_planned_written_and_replayed(day):
     assert "the same to the byte" in again.stdout
 
 
+def test_a_desk_with_a_calendar_sees_variance_time_and_replays(day):
+    """Variance years that are not calendar years, an event by name, and a journal that holds the sessions."""
+    with (day / "desk.toml").open("a") as file:
+        file.write('\n[[event]]\nunderlying = "IDX"\nname = "the report"\ntime = 2027-01-20T18:00:00Z\n')
+    _replace("desk.toml", 'haircut = "broad_index"', 'haircut = "broad_index"\ncalendar = "XNYS"')(day)
+    done = plan(day)
+    report = json.loads((day.parent / "r.json").read_text())
+    of_index = [row for row in report["market_health"]["expiries"] if row["underlying"] == "IDX"]
+    others = [row for row in report["market_health"]["expiries"] if row["underlying"] != "IDX"]
+
+    assert done.returncode == 0, done.stderr
+    assert "the report" in done.stdout
+    assert all(abs(row["variance_years"] / (row["days"] / 365.0) - 1.0) > 1e-6 for row in of_index)
+    assert all(row["variance_years"] == pytest.approx(row["days"] / 365.0, rel=1e-12) for row in others)
+    assert flatbook("replay", day.parent / "r.journal").returncode == 0
+
+
 def test_two_runs_decide_the_same(day):
     """Same inputs, same chain of hashes."""
     first = plan(day)
@@ -158,11 +175,12 @@ def _no_quotes(day):
         (_replace("desk.toml", "half_spread_min", "half_spred_min"), ["half_spred_min", "half_spread_min"]),
         (_replace("desk.toml", 'measure = "vega_usd_per_point"', 'measure = "vega_usd"'), ["vega_usd"]),
         (_replace("desk.toml", 'option_class = "ACME"', 'option_class = "ACMEX"'), ["ACMEX"]),
+        (_replace("desk.toml", 'haircut = "broad_index"', 'calendar = "XNIX"'), ["calendar", "XNIX"]),
     ],
     ids=[
         "truncated", "not utf-8", "wrong columns", "nan price", "negative price", "unknown symbol", "time without zone",
         "zero quantity", "negative bid", "infinite bid", "duplicate", "empty chain", "limit below zero",
-        "absurd volatility", "unknown key", "wrong unit", "missing class",
+        "absurd volatility", "unknown key", "wrong unit", "missing class", "unknown calendar",
     ],
 )  # fmt: skip
 def test_bad_input_is_told_in_plain_words_and_nothing_is_written(day, spoil, words):

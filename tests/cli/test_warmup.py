@@ -9,7 +9,7 @@ from rich.console import Console
 from flatbook.cli.warmup import EUROPEAN_FAMILIES, FAMILIES, warm_up
 from flatbook.kernel_cache import sources_hash
 
-QUICKEST = EUROPEAN_FAMILIES[2]
+QUICKEST = EUROPEAN_FAMILIES[1]
 
 
 def test_a_family_is_compiled_once_and_found_again(tmp_path, monkeypatch):

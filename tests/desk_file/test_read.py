@@ -79,6 +79,16 @@ def test_the_least_file_has_the_defaults_of_the_model():
     assert (read.desk.quoting, read.desk.appetite) == (QuotingRules(), RiskAppetite(aversion_per_usd=1e-6))
 
 
+def test_how_volatility_follows_spot_is_told_by_days_to_expiry():
+    told = "stickiness_days = [7, 90]\nstickiness = [1.6, 1.2]\nspot_vol_beta = -1\nspot_vol_tenor_exponent = 0.6"
+    (terms,) = parsed(VALID.replace("rate = 0.024", told)).desk.underlyings
+
+    assert terms == UnderlyingTerms(
+        symbol="SPX", haircut=HaircutRange.BROAD_INDEX, stickiness_days=(7.0, 90.0), stickiness=(1.6, 1.2),
+        spot_vol_beta=-1.0, spot_vol_tenor_exponent=0.6,
+    )  # fmt: skip
+
+
 def test_an_expiry_in_quotes_is_the_same_instant():
     quoted = VALID.replace("2019-06-21T09:30:00-04:00", '"2019-06-21T13:30:00Z"')
 
@@ -100,6 +110,14 @@ def test_windows_line_ends_and_a_mark_before_the_text_change_nothing():
         ("rate = 0.024", 'rate = "0.024"', "rate", "'0.024'", "remove the quotes"),
         ("rate = 0.024", "rate = true", "rate", "true", "write a number"),
         ("rate = 0.024", "rate = [1]", "rate", "a list of 1", "write a number"),
+        ("rate = 0.024", "stickiness = 1.5", "stickiness", "1.5", "write them in brackets, as [1.0]"),
+        ("rate = 0.024", "stickiness = []", "stickiness", "a list of 0", "write them in brackets, as [1.0]"),
+        ("rate = 0.024", 'stickiness = ["1.5"]', "stickiness", "a list of 1", "remove the quotes"),
+        ("rate = 0.024", "stickiness = [nan]", "stickiness", "a list of 1", "write a finite number"),
+        ("rate = 0.024", "stickiness = [7]", "stickiness", "a list of 1", "correct it"),
+        ("rate = 0.024", "stickiness = [1.5, 1.2]", "stickiness", "2 numbers for 1 stickiness_days", "write both lists alike in length"),
+        ("rate = 0.024", "stickiness_days = [30, 7]\nstickiness = [1, 1]", "stickiness_days", "[30.0, 7.0]", "sort them"),
+        ("rate = 0.024", "spot_vol_beta = -30", "spot_vol_beta", "-30", "correct it"),
         ("rate = 0.024", "rates = 0.024", "rates", "unknown key 'rates'", "did you mean rate?"),
         ("rate = 0.024", "lot = 1", "lot", "unknown key 'lot'", "it belongs under [[hedge]]"),
         ("rate = 0.024", "zzz = 0.024", "zzz", "unknown key 'zzz'", "remove it"),

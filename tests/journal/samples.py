@@ -16,6 +16,7 @@ from flatbook.model.events import (
     LimitsSet,
     QuotesSeen,
     RatesSeen,
+    SessionsSeen,
     UnderlyingQuoted,
 )
 from flatbook.model.instruments import Instrument, Kind, Payoff, Right, Settlement, Side, Style, TickBand
@@ -58,8 +59,9 @@ FACTS: tuple[Fact, ...] = (
     ForwardQuoted(received_ns=NOW, option_class="SPXW", expiry_ns=NOW, price=2934.5, symbol="ESM19"),
     QuotesSeen(
         received_ns=NOW, symbols=("A", "B"), bid_ticks=(None, -5), ask_ticks=(10, None), bid_sizes=(None, 3),
-        ask_sizes=(1, None),
+        ask_sizes=(1, None), source_ns=NOW - 1,
     ),
+    SessionsSeen(received_ns=NOW, calendar="XNYS", underlyings=("SPX",), open_ns=(1, 3), close_ns=(2, 4)),
     RatesSeen(received_ns=NOW, currency="USD", maturity_ns=(1, 2), rate=(0.02, -0.001)),
     DividendsSeen(received_ns=NOW, underlying="SPX", ex_ns=(1,), amount=(1.25,)),
     Fill(

@@ -21,14 +21,14 @@ MANIFEST = {"flatbook": "0.1.0", "cpu": "any"}
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """Twelve facts, three decisions, twelve facts: records 1-12, 13-15, 16-27."""
+    """Thirteen facts, three decisions, thirteen facts: records 1-13, 14-16, 17-29."""
     path = tmp_path_factory.mktemp("journal") / "day"
     journal = Journal.create(path, MANIFEST)
     with journal.batch():
         for fact in FACTS:
             journal.append(fact)
         for n in range(3):
-            journal.append_decision(b"decision %d" % n, 12)
+            journal.append_decision(b"decision %d" % n, 13)
         for fact in FACTS:
             journal.append(fact)
     journal.close()
@@ -54,7 +54,7 @@ def content(path):
 def test_a_whole_journal_is_verified_in_figures(written):
     found = verify(written)
 
-    assert (found.events, found.decisions, found.sealed, len(found.head)) == (24, 3, True, 32)
+    assert (found.events, found.decisions, found.sealed, len(found.head)) == (26, 3, True, 32)
     assert MANIFEST | {"format": "1"} == found.manifest == read_manifest(written)
 
 
@@ -67,22 +67,22 @@ def test_a_whole_journal_is_verified_in_figures(written):
             5,
         ),
         ("UPDATE records SET chain = zeroblob(32) WHERE sequence = 7", 7),
-        ("UPDATE records SET chain = x'00' WHERE sequence = 27", 27),
-        ("UPDATE records SET kind = 'event' WHERE sequence = 13", 13),
-        ("UPDATE records SET kind = 'gossip' WHERE sequence = 13", 13),
-        ("UPDATE records SET cause = 11 WHERE sequence = 14", 14),
-        ("UPDATE records SET cause = 99 WHERE sequence = 14", 14),
+        ("UPDATE records SET chain = x'00' WHERE sequence = 29", 29),
+        ("UPDATE records SET kind = 'event' WHERE sequence = 14", 14),
+        ("UPDATE records SET kind = 'gossip' WHERE sequence = 14", 14),
+        ("UPDATE records SET cause = 11 WHERE sequence = 15", 15),
+        ("UPDATE records SET cause = 99 WHERE sequence = 15", 15),
         ("UPDATE records SET payload = 'text' WHERE sequence = 3", 3),
         ("DELETE FROM records WHERE sequence = 1", 1),
         ("DELETE FROM records WHERE sequence = 9", 9),
-        ("DELETE FROM records WHERE sequence = 27", 27 + 0),
+        ("DELETE FROM records WHERE sequence = 29", 29 + 0),
         ("DELETE FROM records WHERE sequence > 20", 21),
         ("DELETE FROM records", 1),
-        ("INSERT INTO records SELECT 28, kind, cause, payload, chain FROM records WHERE sequence = 27", 28),
+        ("INSERT INTO records SELECT 30, kind, cause, payload, chain FROM records WHERE sequence = 29", 30),
         ("INSERT INTO records SELECT 0, kind, cause, payload, chain FROM records WHERE sequence = 1", 1),
         ("UPDATE manifest SET value = '0.2.0' WHERE key = 'flatbook'", 1),
         ("DELETE FROM manifest WHERE key = 'cpu'", 1),
-        ("UPDATE seal SET chain = zeroblob(32)", 28),
+        ("UPDATE seal SET chain = zeroblob(32)", 30),
     ],
 )
 def test_an_edit_is_told_by_the_first_wrong_record(copy, statement, first_wrong):
@@ -118,19 +118,19 @@ def test_a_record_forged_with_its_own_chain_breaks_the_next(copy):
 @pytest.mark.parametrize(
     ("payload", "told"),
     [
-        (b"?", "record 27: no fact"),
+        (b"?", "record 29: no fact"),
         (
-            encode(CycleDue(received_ns=0, sequence=26, reason="x")),
-            "record 27: its event says it is number 26",
+            encode(CycleDue(received_ns=0, sequence=28, reason="x")),
+            "record 29: its event says it is number 28",
         ),
     ],
 )
 def test_a_payload_that_cannot_be_is_told_though_its_chain_is_right(copy, payload, told):
     connection = sqlite3.connect(copy)
-    (previous,) = connection.execute("SELECT chain FROM records WHERE sequence = 26").fetchone()
+    (previous,) = connection.execute("SELECT chain FROM records WHERE sequence = 28").fetchone()
     connection.close()
-    link = next_link(previous, 27, "event", 0, payload)
-    tamper(copy, "UPDATE records SET payload = ?, chain = ? WHERE sequence = 27", payload, link)
+    link = next_link(previous, 29, "event", 0, payload)
+    tamper(copy, "UPDATE records SET payload = ?, chain = ? WHERE sequence = 29", payload, link)
 
     with pytest.raises(JournalError, match=told):
         verify(copy)

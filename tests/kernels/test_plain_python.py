@@ -13,23 +13,19 @@ import numpy as np
 from flatbook.kernels.black import value_european
 from flatbook.kernels.implied_vol import implied_vol_american, implied_vol_european
 from flatbook.kernels.scenarios import reprice_american
-from flatbook.kernels.spline import evaluate_spline, fit_smoothing_spline
 from flatbook.kernels.tree import value_american
 
 two = np.ones(2)
 strike, sign = np.array([95.0, 110.0]), np.array([1.0, -1.0])
 paid, amount = np.array([0.1]), np.array([1.0])
-knots = np.array([0.0, 1.0, 2.5, 4.0])
 option = (100.0 * two, strike, 0.3 * two)
 rest = (0.03 * two, 0.01 * two, sign)
-fit = fit_smoothing_spline(knots, knots**2, np.ones(4), 0.1)
 answers = [
     value_european(100.0 * two, 101.0 * two, strike, 0.3 * two, 0.2 * two, 0.99 * two, sign, sign > 0),
     value_american(*option, 0.2 * two, *rest, 11, paid, amount),
     reprice_american(*option, 0.2 * two, *rest, 5, paid, amount, np.array([-0.1, 0.0]), np.zeros(1)),
     *implied_vol_european(np.array([8.0, 12.0]), 101.0 * two, strike, 0.3 * two, 0.99 * two, sign, 0.01 * two),
     *implied_vol_american(np.array([8.0, 12.0]), *option, *rest, 0.01 * two, 11, paid, amount),
-    evaluate_spline(knots, *fit, np.array([-1.0, 0.5, 5.0])),
 ]
 print(json.dumps([float(x) for answer in answers for x in np.ravel(answer)]))
 """

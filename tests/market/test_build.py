@@ -6,6 +6,7 @@ import pytest
 from flatbook.engine.state import State
 from flatbook.engine.step import step
 from flatbook.market.quotes import QuoteStatus
+from flatbook.market.surfaces import NO_SMILE
 from flatbook.market.view import ForwardSource, RateSource
 from flatbook.model.events import CycleDue, DeskSet, InstrumentsListed, QuotesSeen, UnderlyingQuoted
 from flatbook.model.instruments import Right, Style
@@ -128,7 +129,7 @@ def test_a_quote_from_the_future_is_not_used():
     options = cycle.table.is_option
 
     assert np.all(cycle.market.status[options] == QuoteStatus.STALE)
-    assert set(cycle.market.slice_reason) == {"no usable quote in this expiry to tell a volatility from"}
+    assert set(cycle.market.slice_reason) == {NO_SMILE}
 
 
 def test_an_american_chain_without_a_rate_says_that_it_is_assumed():

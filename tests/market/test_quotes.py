@@ -25,7 +25,10 @@ _NAN = float("nan")
 )
 def test_each_quote_is_usable_or_has_its_reason(bid, ask, age_s, years, status):
     """The first reason that applies."""
-    found = sort_quotes(np.array([bid]), np.array([ask]), np.array([age_s]), np.array([years]), 900.0)
+    found = sort_quotes(
+        np.array([bid]), np.array([ask]), np.array([age_s]), np.array([years]), 900.0,
+        copied=np.zeros(1, dtype=np.bool_), wide=np.zeros(1, dtype=np.bool_),
+    )  # fmt: skip
 
     assert [status] == found.tolist()
 

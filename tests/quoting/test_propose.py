@@ -1,5 +1,7 @@
 """Quotes under every inventory: outward, ordered, legal, honest about why."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from flatbook.limits.ladder import Step
 from flatbook.model.instruments import Right
 from flatbook.model.measures import Measure
 from flatbook.model.parameters import Limit, LimitMeasure, QuotingRules
-from flatbook.quoting.propose import REASON_TEXT, QuoteReason
+from flatbook.quoting.propose import REASON_TEXT, QuoteReason, propose
 from flatbook.quoting.ticks import NO_PRICE, step_ticks
 from tests.engine.test_step import run
 from tests.worlds import NOW_NS, fill, index_desk, index_facts, option
@@ -181,7 +183,9 @@ def test_a_limit_decided_by_series_without_a_value_pulls_both_sides():
         days=(30,),
         width=0.03,
     )
-    lost = option("LOST", 5000.0, 61, Right.CALL, underlying="IDX", option_class="IDXW")
+    lost = option(
+        "LOST", 5000.0, -1, Right.CALL, underlying="IDX", option_class="IDXW"
+    )  # expired, not booked out
     cycle = run([type(facts[0])(received_ns=NOW_NS, instruments=(*facts[0].instruments, lost)), *facts[1:]])
 
     assert cycle.exposure.unvalued
@@ -207,3 +211,24 @@ def test_two_breached_limits_that_disagree_leave_one_side_quoted():
 def test_every_reason_has_words(reason):
     """What a trader reads."""
     assert REASON_TEXT[reason]
+
+
+def test_where_the_surface_is_less_to_be_trusted_quotes_are_wider():
+    """Twice as wide where it cannot be trusted at all, and half of that way at half the confidence."""
+    cycle = quoted(())
+    options = cycle.table.is_option & np.isfinite(cycle.values.price)
+    price = cycle.price
+
+    def half_at(confidence):
+        market = replace(
+            cycle.market, slice_confidence=np.full(cycle.market.slice_confidence.size, confidence)
+        )
+        rules = QuotingRules(
+            half_spread_vol_points=0.3, half_spread_min=0.0, half_spread_pct=0.0, width_max=1e6
+        )
+        quotes = propose(cycle.values, price, cycle.standing, cycle.book.quantity, market, rules)
+        return quotes.half_spread[options]
+
+    assert half_at(0.0) == pytest.approx(2.0 * half_at(1.0))
+    assert half_at(0.5) == pytest.approx(1.5 * half_at(1.0))
+    assert half_at(1.0).max() > 0.0

@@ -202,10 +202,10 @@ def cycle() -> Cycle:
 
 @pytest.fixture(scope="session")
 def hurt_cycle() -> Cycle:
-    """A held series has no price of its underlying, another stands in an expiry without quotes; names are hostile."""
+    """A held series has no price of its underlying, another has expired; names are hostile."""
     items = chain()
     evil = option("EVIL", 30, 100.0, Right.CALL, symbol='<img src=x onerror="x">', underlying="<b>NOSPOT</b>")
-    silent = option("SPXW", 20, 2900.0, Right.PUT)
+    silent = option("SPXW", -1, 2900.0, Right.PUT)  # expired, not booked out
     return cycle_of(
         InstrumentsListed(received_ns=NOW, instruments=(*items, evil, silent)),
         UnderlyingQuoted(received_ns=NOW, underlying="SPX", price=SPOT),

@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from flatbook.adapters.files.flatbook_writer import write_tables
-from flatbook.cli.plan import SYNTHETIC_MARK
+from flatbook.cli.outputs import SYNTHETIC_MARK
 from flatbook.model.errors import Fault, fail_on
 from flatbook.model.events import InstrumentsListed
 from flatbook.sim.fill_rows import COLUMNS, fill_rows

@@ -148,6 +148,38 @@ def imply(
 
 
 @app.command()
+def fit(
+    chain: Annotated[
+        Path, typer.Argument(help="A file or a folder in one of the formats of `flatbook formats`.")
+    ],
+    at: Annotated[
+        str | None, typer.Option(help="Time of valuation, ISO 8601 with zone: 2015-12-24T11:00-05:00.")
+    ] = None,
+    market_format: Annotated[
+        str | None, typer.Option("--format", help="Name the market format instead of detecting it.")
+    ] = None,
+    underlying: Annotated[
+        str | None, typer.Option(help="Read this underlying only, where a file holds several.")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write the report as JSON (schema: docs/surface-report.md).")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the pictures as one self-contained HTML page.")
+    ] = None,
+) -> None:
+    """Fit the volatility surface of a chain, say how good it is, and draw it.
+
+    Example: [bold]flatbook fit chain.csv --html surface.html[/bold]
+    """
+    from flatbook.cli.fit import Wanted, make_fit
+
+    make_fit(
+        Wanted(chain=chain, at=at, market_format=market_format, underlying=underlying, json=json, html=html)
+    )
+
+
+@app.command()
 def warmup() -> None:
     """Compile and cache every kernel, so that every later command starts warm."""
     from rich.console import Console

@@ -1,6 +1,5 @@
 """`flatbook plan`: read, run, report, write."""
 
-import os
 import sys
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from flatbook.cli.manifest import manifest
+from flatbook.cli.outputs import faults_of_outputs, is_synthetic, replace_file
 from flatbook.cli.progress import shown
 from flatbook.cli.run import Inputs, Outcome, Progress, read_inputs, run
 from flatbook.cli.times import parse_at
@@ -21,7 +21,6 @@ from flatbook.reports.plan import encode_json, plan_report
 from flatbook.reports.schema import PlanReport, Sources
 
 PIPE_WIDTH = 120  # columns of the printed plan where no terminal says how wide it is
-SYNTHETIC_MARK = "SYNTHETIC"  # a file of this name in a market folder: nothing in it ever traded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,40 +72,11 @@ def make_plan(wanted: Wanted) -> None:
 
 
 def _faults_of_outputs(wanted: Wanted) -> list[Fault]:
-    """Places that cannot or must not be written to."""
-    outputs = {"--json": wanted.json, "--html": wanted.html, "--journal": wanted.journal}
-    named = {name: path for name, path in outputs.items() if path is not None}
-    inputs = {
-        path.resolve(): name
-        for name, path in (("--book", wanted.book), ("--config", wanted.config), ("--market", wanted.market))
-    }
-    taken: dict[Path, str] = {}
-    faults = []
-    for name, path in named.items():
-        whole = path.resolve()
-        market = wanted.market.resolve()
-        if whole in inputs or (market.is_dir() and whole.is_relative_to(market) and whole.exists()):
-            faults.append(
-                _place(name, f"{path}, an input ({inputs.get(whole, '--market')})", "a file of its own")
-            )
-        elif whole in taken:
-            faults.append(_place(name, f"{path}, which {taken[whole]} writes too", "a file of its own"))
-        elif whole.is_dir():
-            faults.append(_place(name, f"{path}, a folder", "a file"))
-        elif not whole.parent.is_dir():
-            faults.append(_place(name, f"no folder {path.parent}", "a folder that exists"))
-        elif not os.access(whole.parent, os.W_OK):
-            faults.append(_place(name, f"{path.parent}, which cannot be written to", "a folder of yours"))
-        elif name == "--journal" and whole.exists():
-            faults.append(
-                _place(name, f"{path} exists already", "a new file: a journal is never written over")
-            )
-        taken.setdefault(whole, name)
-    return faults
-
-
-def _place(name: str, found: str, expected: str) -> Fault:
-    return Fault(where=name, found=found, expected=expected, action="name another file")
+    return faults_of_outputs(
+        {"--book": wanted.book, "--config": wanted.config, "--market": wanted.market},
+        {"--json": wanted.json, "--html": wanted.html, "--journal": wanted.journal},
+        never_over="--journal",
+    )
 
 
 def _sources(wanted: Wanted, inputs: Inputs, outcome: Outcome) -> Sources:
@@ -116,21 +86,14 @@ def _sources(wanted: Wanted, inputs: Inputs, outcome: Outcome) -> Sources:
         format=inputs.market.format,
         notes=tuple(note.text for note in (*inputs.market.notes, *inputs.fills.notes)),
         journal_head=outcome.journal_head.hex() if wanted.journal else "",
-        synthetic=(wanted.market / SYNTHETIC_MARK).exists(),
+        synthetic=is_synthetic(wanted.market),
     )
 
 
 def _write(wanted: Wanted, report: PlanReport, progress: Progress) -> None:
     if wanted.json is not None:
         progress("writing the JSON")
-        _replace(wanted.json, encode_json(report))
+        replace_file(wanted.json, encode_json(report))
     if wanted.html is not None:
         progress("writing the HTML")
-        _replace(wanted.html, render_html(report).encode())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write the whole file or leave the old one."""
-    draft = path.with_name(path.name + ".part")
-    draft.write_bytes(content)
-    draft.replace(path)
+        replace_file(wanted.html, render_html(report).encode())

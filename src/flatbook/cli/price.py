@@ -5,7 +5,8 @@ from pathlib import Path
 import typer
 
 from flatbook.adapters.files.cases import read_cases, write_columns
-from flatbook.model.errors import Fault, fail_on
+from flatbook.cli.outputs import faults_of_outputs
+from flatbook.model.errors import fail_on
 from flatbook.valuation.case_values import imply_cases, value_cases
 from flatbook.valuation.cases import OK, Texts
 
@@ -24,7 +25,7 @@ NAMES = {  # the order of valuation.case_values.GREEKS
 
 def price_file(source: Path, out: Path, tolerance: float) -> None:
     """Price every case of `source` and write `out`."""
-    _check_out(source, out)
+    fail_on(faults_of_outputs({"the input": source}, {"--out": out}))
     file = read_cases(source, implied=False)
     values = value_cases(file.cases, tolerance)
     status = _status(values.status, file.unread)
@@ -40,7 +41,7 @@ def price_file(source: Path, out: Path, tolerance: float) -> None:
 
 def imply_file(source: Path, out: Path, noise: float, tolerance: float) -> None:
     """Imply the volatility of every price of `source` and write `out`."""
-    _check_out(source, out)
+    fail_on(faults_of_outputs({"the input": source}, {"--out": out}))
     file = read_cases(source, implied=True)
     found = imply_cases(file.cases, file.price, noise, tolerance)
     status = _status(found.status, file.unread)
@@ -51,25 +52,6 @@ def imply_file(source: Path, out: Path, noise: float, tolerance: float) -> None:
 
 def _status(found: Texts, unread: dict[int, str]) -> list[str]:
     return [unread.get(row, one) for row, one in enumerate(found.tolist())]
-
-
-def _check_out(source: Path, out: Path) -> None:
-    whole = out.resolve()
-    wrong = (
-        ("the input itself", whole == source.resolve()),
-        (f"no folder {out.parent}", not whole.parent.is_dir()),
-        (f"{out}, a folder", whole.is_dir()),
-    )
-    fail_on(
-        Fault(
-            where="--out",
-            found=found,
-            expected="a file of its own in a folder that exists",
-            action="name another file",
-        )
-        for found, holds in wrong
-        if holds
-    )
 
 
 def _tell(out: Path, status: list[str]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from flatbook.adapters.calendars import sessions_of_desk
 from flatbook.adapters.desk_file.read import DeskFile, check_desk_against, read_desk
 from flatbook.adapters.files.fills import FillsFile, read_fills
 from flatbook.adapters.files.market import MarketFile, read_market
@@ -13,8 +14,8 @@ from flatbook.engine.decision import decision_of, encode_decision
 from flatbook.engine.state import State
 from flatbook.engine.step import step
 from flatbook.journal.store import Journal
-from flatbook.model.errors import Fault, FaultsError, fail_on
-from flatbook.model.events import CycleDue, DeskSet, Fact, InstrumentsListed, LimitsSet
+from flatbook.model.errors import Fault, FaultsError, InvalidValueError, fail_on
+from flatbook.model.events import CycleDue, DeskSet, Fact, InstrumentsListed, LimitsSet, SessionsSeen
 from flatbook.model.instruments import Instrument
 from flatbook.model.table import EMPTY_TABLE, InstrumentTable
 
@@ -30,6 +31,7 @@ class Inputs:
     fills: FillsFile
     desk: DeskFile
     table: InstrumentTable  # what can be in the book
+    sessions: tuple[SessionsSeen, ...]  # of the calendars that the desk names
 
     def facts(self) -> Iterable[Fact]:
         """The events of the day in the order in which a desk would have met them, a cycle last."""
@@ -38,6 +40,7 @@ class Inputs:
         yield DeskSet(received_ns=at_ns, desk=self.desk.desk, by=who)
         yield LimitsSet(received_ns=at_ns, limits=self.desk.limits, by=who)
         yield from (event for event in self.market.events if not isinstance(event, InstrumentsListed))
+        yield from self.sessions
         yield from self.fills.events
         yield CycleDue(received_ns=at_ns, reason="plan")
 
@@ -84,11 +87,13 @@ def read_inputs(
     table = _table(chain, desk)
     faults += check_desk_against(desk, _names(chain), table.classes)
     faults += _hedges_that_differ(desk, table)
+    sessions = _gather(faults, lambda: _sessions(desk, chain, table))
     progress("reading the fills")
     fills = _gather(faults, lambda: read_fills(book, table=table, at_ns=chain.at_ns))
     fail_on(faults)
     assert fills is not None
-    return Inputs(market=chain, fills=fills, desk=desk, table=table)
+    assert sessions is not None
+    return Inputs(market=chain, fills=fills, desk=desk, table=table, sessions=sessions)
 
 
 def run(inputs: Inputs, journal: Journal, progress: Progress) -> Outcome:
@@ -112,6 +117,20 @@ def _gather(faults: list[Fault], read: Callable[[], _T]) -> _T | None:
     except FaultsError as error:
         faults.extend(error.faults)
         return None
+
+
+def _sessions(desk: DeskFile, chain: MarketFile, table: InstrumentTable) -> tuple[SessionsSeen, ...]:
+    last_ns = int(table.expiry_ns.max(initial=0))
+    try:
+        return sessions_of_desk(desk.desk, _names(chain), chain.at_ns, last_ns)
+    except InvalidValueError as error:
+        fault = Fault(
+            where=f"{desk.name} [[underlying]] calendar",
+            found=str(error),
+            expected="an exchange that the calendar library knows, as XNYS, XEUR or 24/7",
+            action="correct the name, or leave it out for calendar time",
+        )
+        raise FaultsError([fault]) from error
 
 
 def _names(chain: MarketFile) -> tuple[str, ...]:

@@ -29,11 +29,12 @@ from flatbook.kernels import (
     premium_table,
     premium_tile,
     scenarios,
-    spline,
     table_values,
     tick,
     tree,
 )
+from flatbook.market.calibrate import calibrate
+from flatbook.market.surface import SmilePointsTable
 from flatbook.model.table import InstrumentTable
 
 _ONE = np.ones(1)
@@ -44,8 +45,6 @@ _FIRST = np.zeros(1, dtype=np.int64)
 _AMERICAN = (_ONE, _ONE, _ONE, _ONE * 0.2, _ONE * 0.01, _ONE * 0.0, _ONE)
 _EUROPEAN = (_ONE, _ONE, _ONE, _ONE * 0.2, _ONE, _ONE)
 _STILL = (_ONE * 0.0, _ONE * 0.0)
-_THREE = np.arange(3.0)
-_CURVE = (_THREE, _THREE, _THREE, _ONE)
 _QUOTE = (_ONE * 0.05, _ONE, _ONE, _ONE, _ONE, _ONE, _ONE * 1e-9)
 _PAYS = (_ONE, _ONE * 0.5, _ONE * 0.01)
 _MEETS = np.array([[0, 1]])
@@ -77,6 +76,22 @@ def _tick() -> None:
         np.zeros((tick.QUOTE_ROWS, 1), dtype=np.int64),
         standing,
     )
+
+
+def _fit_surface() -> None:
+    k = np.linspace(-0.2, 0.2, 9)
+    vol = 0.2 - 0.1 * k
+    points = SmilePointsTable(
+        slice_index=np.repeat(np.arange(2), k.size),
+        log_moneyness=np.tile(k, 2),
+        vol_bid=np.tile(vol - 0.001, 2),
+        vol_mid=np.tile(vol, 2),
+        vol_ask=np.tile(vol + 0.001, 2),
+        weight=np.ones(2 * k.size),
+        years=np.array([0.1, 0.3]),
+        keys=np.array([1, 2]),
+    )
+    calibrate(points, None).vol(points.slice_index, points.log_moneyness)
 
 
 def _use_tables() -> None:
@@ -137,13 +152,9 @@ FAMILIES: dict[str, tuple[Step, ...]] = {
         lambda: european.reprice_european_into(np.empty((1, 1, 1)), *_EUROPEAN, *_STILL),
     ),
     "European implied volatilities": (lambda: european_vol.implied_vol_european(*_QUOTE),),
-    "smiles": (
-        lambda: spline.fit_smoothing_spline(_THREE, _THREE, _THREE + 1.0, 1.0),
-        lambda: spline.evaluate_spline(*_CURVE),
-        lambda: spline.evaluate_slope(*_CURVE),
-    ),
+    "surfaces": (_fit_surface,),
 }
-EUROPEAN_FAMILIES = ("European implied volatilities", "European values", "smiles")
+EUROPEAN_FAMILIES = ("European implied volatilities", "European values", "surfaces")
 
 
 def families_for(table: InstrumentTable) -> tuple[str, ...]:

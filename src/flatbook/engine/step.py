@@ -19,7 +19,17 @@ from flatbook.limits.readings import Measured
 from flatbook.limits.state import remember, set_limits
 from flatbook.margin.haircut import requirement
 from flatbook.market.build import view as market_view
-from flatbook.market.state import grow, see_dividends, see_forward, see_quotes, see_rates, see_underlying
+from flatbook.market.state import (
+    grow,
+    remember_quotes,
+    remember_surfaces,
+    see_dividends,
+    see_forward,
+    see_quotes,
+    see_rates,
+    see_sessions,
+    see_underlying,
+)
 from flatbook.market.view import MarketView
 from flatbook.model.errors import FlatbookError
 from flatbook.model.events import (
@@ -35,6 +45,7 @@ from flatbook.model.events import (
     LimitsSet,
     QuotesSeen,
     RatesSeen,
+    SessionsSeen,
     UnderlyingQuoted,
 )
 from flatbook.model.instruments import Instrument
@@ -43,6 +54,7 @@ from flatbook.model.table import Ints
 from flatbook.quoting import propose as quoting
 from flatbook.riskprice.cost import cheapest_costs
 from flatbook.riskprice.price import risk_price
+from flatbook.valuation.spot_vol import dynamics_of
 from flatbook.valuation.values import Values, value
 
 
@@ -70,6 +82,8 @@ def step(state: State, event: Fact) -> Cycle | None:  # noqa: C901, PLR0912 - on
             see_underlying(state.market, event)
         case ForwardQuoted():
             see_forward(state.market, event)
+        case SessionsSeen():
+            see_sessions(state.market, event)
         case RatesSeen():
             see_rates(state.market, event)
         case DividendsSeen():
@@ -90,6 +104,8 @@ def step(state: State, event: Fact) -> Cycle | None:  # noqa: C901, PLR0912 - on
             set_limits(state.limits, event)
         case CycleDue():
             cycle = decide(state, event)
+            remember_quotes(state.market, state.table, cycle.market.status, event.received_ns)
+            remember_surfaces(state.market, state.table, cycle.market.surfaces)
             remember(state.limits, {one.limit.name: one.step for one in cycle.standing.limits})
             return cycle
         case _:
@@ -105,7 +121,7 @@ def decide(state: State, due: CycleDue) -> Cycle:
         raise FlatbookError(msg)
     book = book_view(state.book, table)
     market = market_view(state.market, table, due.received_ns, desk)
-    values = value(market)
+    values = value(market, dynamics_of(desk, table.underlyings))
     exposure = aggregate(book.quantity, values, market, desk)
     slides = slide(book.quantity, values, market)
     capital = requirement(book.quantity, values, market, desk)

@@ -1,7 +1,8 @@
 """Slides: the book's P&L over spot moves and volatility shifts by full revaluation, and its gaps.
 
 The zero cell is exactly 0. A held series that cannot be valued counts in every cell at the most it can lose: an option
-moves no more than its underlying, and with volatility no more than the vega of an option at the money.
+moves no more than its underlying, and with volatility no more than the vega of an option at the money. Its volatility
+follows spot by the beta of its dynamics.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from flatbook.market.view import MarketView
 from flatbook.model.measures import Measure
 from flatbook.model.table import Floats, Ints
 from flatbook.valuation.revalue import revalue
+from flatbook.valuation.spot_vol import beta_moves
 from flatbook.valuation.values import Values
 
 MOVES = np.array([-30, -20, -15, -10, -7, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30]) / 100.0
@@ -32,7 +34,7 @@ class Slides:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gaps:
-    """P&L in USD of a jump in spot with volatility unchanged."""
+    """P&L in USD of a jump in spot, volatility following by the dynamics of the underlying."""
 
     moves: Floats
     by_underlying: Floats  # [n_underlyings, m]
@@ -72,7 +74,7 @@ def slide(
 
 
 def gap(slides: Slides) -> Gaps:
-    """The gap moves of a ladder that holds them, with volatility unchanged."""
+    """The gap moves of a ladder that holds them, with no shift of volatility."""
     columns = [int(np.flatnonzero(slides.moves == move)[0]) for move in GAP_MOVES]
     flat = int(np.flatnonzero(slides.shifts_points == 0.0)[0])
     return Gaps(
@@ -102,4 +104,6 @@ def _worst_pnl(
     units = abs(quantity) * reach(market, values, row)
     worst = worst_case(units, float(values.spot[row]), float(market.years[row]))
     by_move = worst[Measure.DELTA_USD] * np.abs(moves)[:, None]
-    return np.asarray(-(by_move + worst[Measure.VEGA_USD_PER_POINT] * np.abs(shifts_points)[None, :]))
+    followed = beta_moves(market, values.dynamics, row, moves) * 100.0
+    points = np.abs(followed)[:, None] + np.abs(shifts_points)[None, :]
+    return np.asarray(-(by_move + worst[Measure.VEGA_USD_PER_POINT] * points))

@@ -35,7 +35,7 @@ class Standing:
     sell_slope: Floats  # the same for one contract sold
     utilisation: Floats  # the limit's; for series limits each row's own; inf where unknown
     step: Ints
-    unknown: Bools  # in scope of a limit whose value or direction could not be told: both sides add
+    unknown: Bools  # in scope of a limit without a direction, or of unknown value: both sides add
     buy_room: Floats  # [n_rows] contracts that can be bought before any limit is reached
     sell_room: Floats
 
@@ -78,7 +78,7 @@ def check(measured: Measured, limits: tuple[Limit, ...], before: dict[str, Step]
         by_row = None if reading.by_row is None else np.abs(reading.by_row) / limit.limit_hard
         used[number] = np.where(inside, standing.utilisation if by_row is None else by_row, 0.0)
         steps[number] = np.where(inside, standing.step if by_row is None else steps_of(by_row), 0)
-        unknown[number] = inside & bool(standing.reason)
+        unknown[number] = inside & (bool(standing.reason) or reading.both_sides)
         buy[number], sell[number] = _slopes(reading, limit.limit_hard)
         rooms = _rooms(reading, limit.limit_hard)
         buy_room, sell_room = np.minimum(buy_room, rooms[0]), np.minimum(sell_room, rooms[1])

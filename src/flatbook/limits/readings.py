@@ -13,7 +13,7 @@ from flatbook.model.measures import BUCKET_NAMES, Measure
 from flatbook.model.parameters import Desk, Limit, LimitMeasure
 from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
 from flatbook.valuation.revalue import revalue
-from flatbook.valuation.values import Values
+from flatbook.valuation.values import Values, at_fixed_vol
 
 _GREEK = {
     LimitMeasure.DELTA_USD: Measure.DELTA_USD,
@@ -48,6 +48,7 @@ class Reading:
     signed: bool
     linear: bool = True  # more contracts change it in proportion, so that headroom is a number of contracts
     unvalued: float = 0.0  # worst case of held series without a value, added to the magnitude
+    both_sides: bool = False  # no trade changes it: it strains whatever we would do in its scope
     blind: bool = False  # held series without a value are in it, in a direction nobody knows
     where: str = ""
     by_row: Floats | None = None  # [n_rows] signed, where each row has a value of its own
@@ -159,7 +160,9 @@ def _gap(measured: Measured, limit: Limit) -> Reading:
     inside = scope(table, limit)
     return Reading(
         value=loss,
-        per_contract=_loss_of_one(measured, inside, move) if loss > 0.0 else np.zeros(inside.size),
+        per_contract=_loss_of_one(measured, measured.values, inside, move)
+        if loss > 0.0
+        else np.zeros(inside.size),
         signed=False,
         blind=_blind(measured, inside),
         where=f"{move:+.0%}" if loss > 0.0 else "",
@@ -175,7 +178,9 @@ def _capital(measured: Measured, limit: Limit) -> Reading:
     for u in chosen:
         mine = inside & (table.underlying_of == u)
         if np.isfinite(capital.worst_move[u]):
-            slope += _loss_of_one(measured, mine, float(capital.worst_move[u]))
+            slope += _loss_of_one(
+                measured, at_fixed_vol(measured.values, measured.market), mine, float(capital.worst_move[u])
+            )
         else:
             rate = measured.desk.terms_of(table.underlyings[u]).capital_minimum_usd
             slope += np.where(
@@ -191,10 +196,28 @@ def _capital(measured: Measured, limit: Limit) -> Reading:
     )
 
 
-def _loss_of_one(measured: Measured, inside: Bools, move: float) -> Floats:
+def _unusable(measured: Measured, limit: Limit) -> Reading:
+    """Percent of live series without a usable quote, in the worst class in scope; a class without live series has none."""
+    table, health = measured.market.table, measured.market.health
+    inside = scope(table, limit) & table.is_option
+    unusable = np.where(health.n_live > 0, 100.0 * (1.0 - health.usable_share), 0.0)
+    by_row = np.where(inside, np.append(unusable, 0.0)[table.class_of], 0.0)
+    worst = int(np.argmax(by_row)) if inside.any() else -1
+    return Reading(
+        value=float(by_row[worst]) if worst >= 0 else 0.0,
+        per_contract=np.zeros(inside.size),
+        signed=False,
+        linear=False,
+        both_sides=True,
+        where=table.instruments[worst].option_class if worst >= 0 else "",
+        by_row=by_row,
+    )
+
+
+def _loss_of_one(measured: Measured, values: Values, inside: Bools, move: float) -> Floats:
     """Loss at `move` of one contract bought, by row; 0 outside."""
     rows = np.flatnonzero(inside)
-    pnl = revalue(measured.market, measured.values, rows, np.array([move]), _NO_SHIFT)[:, 0, 0]
+    pnl = revalue(measured.market, values, rows, np.array([move]), _NO_SHIFT)[:, 0, 0]
     out = np.zeros(inside.size)
     out[rows] = -np.nan_to_num(pnl)
     return out
@@ -206,4 +229,5 @@ _READERS: dict[LimitMeasure, Callable[[Measured, Limit], Reading]] = {
     LimitMeasure.CONCENTRATION_PCT: _concentration,
     LimitMeasure.GAP_LOSS_USD: _gap,
     LimitMeasure.CAPITAL_USD: _capital,
+    LimitMeasure.UNUSABLE_QUOTES_PCT: _unusable,
 }

@@ -13,7 +13,7 @@ from flatbook.exposure.slides import pnl_by_underlying
 from flatbook.market.view import MarketView
 from flatbook.model.parameters import Desk, HaircutRange
 from flatbook.model.table import Floats, Ints
-from flatbook.valuation.values import Values
+from flatbook.valuation.values import Values, at_fixed_vol
 
 RANGES: dict[HaircutRange, tuple[float, float]] = {
     HaircutRange.SINGLE_NAME: (-0.15, 0.15),
@@ -71,6 +71,7 @@ def requirement(quantity: Ints, values: Values, market: MarketView, desk: Desk) 
         len(names), 2 * _POINTS_A_SIDE
     )
     pnl = np.zeros_like(moves)
+    values = at_fixed_vol(values, market)
     for scenario_range in HaircutRange:
         mine = [u for u, term in enumerate(terms) if term.haircut is scenario_range]
         if mine:

@@ -23,6 +23,7 @@ from flatbook.model.table import Floats
 
 RATE_ERROR_MAX = 0.0025  # per year; a slope less sure than this tells no discount
 BORROW_ERROR_MAX = 0.02  # per year; what an expiry must tell to be called told
+_DISCOUNT_OFF_MAX = 1.1  # a discount that the quotes tell is no further above the given one
 _HUBER = 1.5
 _LINE_ROUNDS = 30
 _LINE_SETTLED = 1e-12
@@ -123,10 +124,11 @@ def parity_line(
     ParityLine or None
         None without a pair.
     """
-    joint = regress_parity(pairs)
+    discount = float(np.exp(-rate * years))
+    hopeless = _least_error(pairs) > rate_error_max * years * _DISCOUNT_OFF_MAX * discount
+    joint = None if hopeless else regress_parity(pairs)
     if joint is not None and joint.discount_error <= rate_error_max * years * joint.discount:
         return joint
-    discount = float(np.exp(-rate * years))
     found = parity_forward(pairs, discount)
     if found is None:
         return None
@@ -138,6 +140,16 @@ def parity_line(
         resolved=False,
         n_pairs=found.n_pairs,
     )
+
+
+def _least_error(pairs: ParityPairs) -> float:
+    """Standard error of the slope if every pair were trusted; the regression's is never smaller. Spares it where it cannot tell."""
+    if not pairs.strike.size:
+        return float("inf")
+    weight = 1.0 / pairs.variance
+    apart = pairs.strike - (weight * pairs.strike).sum() / weight.sum()
+    spread = float((weight * apart**2).sum())
+    return spread**-0.5 if spread > 0.0 else float("inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,22 +1,38 @@
 """From the last quotes to a view: sort the quotes, find each expiry's rate and forward, invert, fit the smiles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from flatbook.kernels.european_vol import implied_vol_european
-from flatbook.market import forwards, rates, smiles
+from flatbook.market import forwards, rates
 from flatbook.market.american import AmericanQuotes, implied_vols
+from flatbook.market.borrow import parity_line
 from flatbook.market.clock import tau
-from flatbook.market.quotes import VOL_MAX, VOL_MIN, Codes, QuoteStatus, outside_bounds, sort_quotes
-from flatbook.market.state import MarketState
-from flatbook.market.view import ForwardSource, MarketView, RateSource, Smile
+from flatbook.market.quote_health import ClassHealth, HealthLimits, class_health, find_faults
+from flatbook.market.quote_memory import Judged, QuotesNow, judge
+from flatbook.market.quotes import (
+    STATUS_TEXT,
+    VOL_MAX,
+    VOL_MIN,
+    Codes,
+    QuoteStatus,
+    outside_bounds,
+    sort_quotes,
+)
+from flatbook.market.rates import ParityPairs
+from flatbook.market.state import MarketState, quotes_now
+from flatbook.market.surfaces import NO_SMILE, Fitted, fit_surfaces
+from flatbook.market.term import term_structure
+from flatbook.market.view import ForwardSource, MarketView, RateSource
 from flatbook.model.parameters import Desk
 from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
 
 AGE_MAX_S = 900.0  # snapshots and minute bars; a live feed sets its own
 _FORWARD_MOVE_MAX = 0.5  # log; a parity forward further than this from spot is a bad chain
 _APART_MAX = 0.01  # log; what a stale tick or a bad half-spread explains
+_OWN_RATE_ERROR_MAX = 5e-4  # per year; what the line through all expiries is sure of
+_COPY = f"quotes not used: {STATUS_TEXT[QuoteStatus.STALE_COPY]}"
 _BORROW_MAX = 0.3  # per year; what borrow and unknown dividends explain
 
 
@@ -32,6 +48,8 @@ class _Draft:
     years: Floats
     status: Codes
     noise: Floats
+    quotes: QuotesNow
+    judged: Judged
     rows_of_slice: list[Ints]
     slice_years: Floats
     slice_future: Floats
@@ -39,13 +57,14 @@ class _Draft:
     slice_inverse: Bools
     slice_rate: Floats
     slice_rate_source: Codes
+    slice_rate_error: Floats  # NaN where the expiry's own quotes do not tell its rate
     slice_forward: Floats
+    slice_forward_error: Floats
     slice_source: Codes
     slice_residual: Floats
     slice_yield: Floats
     slice_spot: Floats
     dividends: list[tuple[Floats, Floats]]
-    smiles: list[Smile | None]
     reasons: list[str]
     warnings: list[str]
 
@@ -69,7 +88,9 @@ def view(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) ->
     _find_rates(draft, pairs)
     for s, quotes in enumerate(pairs):
         _find_forward(draft, s, quotes)
-    return _finish(draft)
+    seen = _finish(draft)
+    term = term_structure(state, desk, seen, draft.slice_forward_error, draft.slice_rate_error)
+    return replace(seen, health=_health(draft, seen), term=term)
 
 
 def _begin(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) -> _Draft:
@@ -78,6 +99,8 @@ def _begin(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) 
     years = np.where(table.is_option, tau(now_ns, table.expiry_ns), np.inf)
     age_s = np.where(state.quoted_ns > 0, (now_ns - state.quoted_ns) / 1e9, np.inf)
     rows = [np.flatnonzero(table.slice_of == s) for s in range(n)]
+    quotes = quotes_now(state, table, now_ns)
+    judged = judge(state.memory, quotes)
     return _Draft(
         state=state,
         table=table,
@@ -85,8 +108,12 @@ def _begin(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) 
         now_ns=now_ns,
         spot=np.array([state.spot.get(name, np.nan) for name in table.underlyings]),
         years=years,
-        status=sort_quotes(state.bid, state.ask, age_s, years, AGE_MAX_S),
+        status=sort_quotes(
+            state.bid, state.ask, age_s, years, AGE_MAX_S, copied=judged.copied, wide=judged.wide
+        ),
         noise=np.array([item.tick_table[0].step_ticks / item.ticks_per_unit for item in table.instruments]),
+        quotes=quotes,
+        judged=judged,
         rows_of_slice=rows,
         slice_years=tau(now_ns, np.array([key.expiry_ns for key in keys], dtype=np.int64)),
         slice_future=np.array([state.future.get(key, np.nan) for key in keys]),
@@ -94,15 +121,16 @@ def _begin(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) 
         slice_inverse=np.array([bool(table.inverse[r].any()) for r in rows], dtype=np.bool_),
         slice_rate=np.full(n, np.nan),
         slice_rate_source=np.full(n, RateSource.ASSUMED_ZERO, dtype=np.int8),
+        slice_rate_error=np.full(n, np.nan),
         slice_forward=np.full(n, np.nan),
+        slice_forward_error=np.full(n, np.nan),
         slice_source=np.zeros(n, dtype=np.int8),
         slice_residual=np.full(n, np.nan),
         slice_yield=np.full(n, np.nan),
         slice_spot=np.full(n, np.nan),
         dividends=[_dividends(state, name, now_ns) for name in table.underlyings],
-        smiles=[None] * n,
         reasons=[""] * n,
-        warnings=[""] * n,
+        warnings=[_COPY if r.size and judged.copied[r].all() else "" for r in rows],
     )
 
 
@@ -153,9 +181,10 @@ def _find_rates(draft: _Draft, pairs: list[forwards.Quotes]) -> None:
         curve, own = draft.state.rates.get(currency), draft.desk.terms_of(name).rate
         implied = None
         if curve is None and not draft.slice_american[mine].any():
-            implied = rates.parity_rates(
-                [forwards.pairs_of(pairs[s], _noise(draft, int(s))) for s in mine], years
-            )
+            differences = [forwards.pairs_of(pairs[s], _noise(draft, int(s))) for s in mine]
+            implied = rates.parity_rates(differences, years)
+            if implied is not None and own is None:
+                implied = _told_rates(draft, mine, differences, implied)
         source = rates.pick_source(curve, implied, own)
         draft.slice_rate_source[mine] = source
         if curve is not None:
@@ -164,6 +193,18 @@ def _find_rates(draft: _Draft, pairs: list[forwards.Quotes]) -> None:
             draft.slice_rate[mine] = implied
         else:
             draft.slice_rate[mine] = 0.0 if own is None else own
+
+
+def _told_rates(draft: _Draft, slices: Ints, pairs: list[ParityPairs], pooled: Floats) -> Floats:
+    """The pooled rates, and an expiry's own where its quotes alone tell it as surely."""
+    out = pooled.copy()
+    for number, s in enumerate(slices.tolist()):
+        years = float(draft.slice_years[s])
+        line = parity_line(pairs[number], years, float(pooled[number]), _OWN_RATE_ERROR_MAX)
+        if line is not None and line.resolved:
+            out[number] = -np.log(line.discount) / years
+            draft.slice_rate_error[s] = line.discount_error / (line.discount * years)
+    return out
 
 
 def _noise(draft: _Draft, s: int) -> float:
@@ -196,7 +237,7 @@ def _find_forward(draft: _Draft, s: int, quotes: forwards.Quotes) -> None:
         found = None  # a single pair that says no more than carry does
     if found is not None and not (abs(np.log(found.forward / anchor)) > _FORWARD_MOVE_MAX):
         forward, source = found.forward, ForwardSource.PARITY
-        draft.slice_residual[s] = found.residual
+        draft.slice_residual[s], draft.slice_forward_error[s] = found.residual, found.error
         draft.warnings[s] = _apart(found, anchor, carry)
     elif np.isfinite(anchor):
         forward, source = anchor, ForwardSource.FUTURE if carry.on_future else ForwardSource.CARRY
@@ -240,15 +281,7 @@ def _finish(draft: _Draft) -> MarketView:
     unit = np.where(table.inverse & table.is_option, forward, 1.0)
     fixed = table.inverse | np.isfinite(_by_row(draft, draft.slice_future, np.nan))
     vols = _vols(draft, forward, row_discount, unit)
-    vol = np.full(forward.size, np.nan)
-    atm = np.full(len(table.slices), np.nan)
-    for s, rows in enumerate(draft.rows_of_slice):
-        _fit(draft, s, rows, forward, vols)
-        smile = draft.smiles[s]
-        if smile is not None:
-            years = float(draft.slice_years[s])
-            vol[rows] = smiles.smile_vol(smile, np.log(table.strike[rows] / forward[rows]), years)
-            atm[s] = smiles.smile_vol(smile, np.zeros(1), years)[0]
+    fitted = _fit(draft, forward, vols)
     return MarketView(
         now_ns=draft.now_ns,
         table=table,
@@ -263,10 +296,12 @@ def _finish(draft: _Draft) -> MarketView:
         slice_rate_source=draft.slice_rate_source,
         slice_yield=draft.slice_yield,
         slice_spot=draft.slice_spot,
-        slice_atm_vol=atm,
+        slice_atm_vol=fitted.atm_vol,
+        slice_confidence=fitted.confidence,
         slice_reason=tuple(draft.reasons),
         slice_warning=tuple(draft.warnings),
-        smiles=tuple(draft.smiles),
+        surfaces=fitted.surfaces,
+        slice_in_surface=fitted.slice_at,
         dividend_years=tuple(times for times, _ in draft.dividends),
         dividend_amount=tuple(amounts for _, amounts in draft.dividends),
         bid=state.bid.copy(),
@@ -283,7 +318,25 @@ def _finish(draft: _Draft) -> MarketView:
         vol_bid=vols[0],
         vol_mid=vols[1],
         vol_ask=vols[2],
-        vol=vol,
+        vol=fitted.vol,
+    )
+
+
+def _health(draft: _Draft, seen: MarketView) -> ClassHealth:
+    """What is wrong with the quotes of each class, all of it, once every quote has its status."""
+    table, usual = draft.table, draft.judged.usual_spread
+    faults = find_faults(
+        seen.bid,
+        seen.ask,
+        seen.age_s,
+        usual,
+        seen.status == QuoteStatus.OUT_OF_BOUNDS,
+        draft.judged.copied,
+        HealthLimits(age_max_s=AGE_MAX_S),
+    )
+    live = table.is_option & (draft.years > 0.0)
+    return class_health(
+        faults, seen.bid, seen.ask, seen.age_s, usual, live, table.class_of, len(table.classes)
     )
 
 
@@ -357,28 +410,23 @@ def _american_quotes(draft: _Draft, rows: Ints) -> AmericanQuotes:
     )
 
 
-def _fit(draft: _Draft, s: int, rows: Ints, forward: Floats, vols: tuple[Floats, Floats, Floats]) -> None:
-    """Fit one expiry's smile to its out-of-the-money side; say why where that cannot be done."""
-    if draft.reasons[s]:
-        return
-    table = draft.table
-    k = np.log(table.strike[rows] / forward[rows])
-    usable = (draft.status[rows] == QuoteStatus.USABLE) & np.isfinite(vols[1][rows])
-    out_of_the_money = table.sign[rows] * k >= 0.0
-    chosen = _one_per_strike(rows, table.strike, usable, out_of_the_money)
-    points = smiles.SmilePoints(
-        log_moneyness=np.log(table.strike[chosen] / forward[chosen]),
-        vol_bid=vols[0][chosen],
-        vol_mid=vols[1][chosen],
-        vol_ask=vols[2][chosen],
-        years=float(draft.slice_years[s]),
+def _fit(draft: _Draft, forward: Floats, vols: tuple[Floats, Floats, Floats]) -> Fitted:
+    """Fit the surfaces; say why of the expiries that no surface speaks of, and which are read from their neighbours."""
+    alive = np.flatnonzero([not reason for reason in draft.reasons])
+    fitted = fit_surfaces(
+        draft.table,
+        draft.state.surfaces,
+        alive=alive,
+        slice_years=draft.slice_years,
+        forward=forward,
+        status=draft.status,
+        vols=vols,
     )
-    draft.smiles[s] = smiles.fit_smile(points)
-    if draft.smiles[s] is None:
-        draft.reasons[s] = "no usable quote in this expiry to tell a volatility from"
-
-
-def _one_per_strike(rows: Ints, strike: Floats, usable: Bools, preferred: Bools) -> Ints:
-    """For each strike the usable row, out of the money where there is a choice; ascending by strike."""
-    rows, preferred = rows[usable], preferred[usable]
-    return _one_each(rows[np.lexsort((~preferred, strike[rows]))], strike)
+    for s in alive.tolist():
+        surface, at = fitted.surfaces[int(draft.table.underlying_of_slice[s])], int(fitted.slice_at[s])
+        if not np.isfinite(fitted.atm_vol[s]):
+            draft.reasons[s] = NO_SMILE
+        elif surface is not None and surface.slices[at].reason:
+            read = f"its smile is read from its neighbours: {surface.slices[at].reason}"
+            draft.warnings[s] = "; ".join(filter(None, (draft.warnings[s], read)))
+    return fitted

@@ -51,7 +51,7 @@ FAULT_TEXT: dict[QuoteFault, str] = {
     QuoteFault.LOCKED: "bid at offer",
     QuoteFault.STALE: "older than the freshness limit, or from the future",
     QuoteFault.WIDE: "spread far wider than its class shows at this price",
-    QuoteFault.STALE_COPY: "an earlier snapshot of the whole class under a new time",
+    QuoteFault.STALE_COPY: "an earlier snapshot under a new time, or quotes of a day without a session",
     QuoteFault.OUT_OF_BOUNDS: "outside the no-arbitrage bounds of its forward",
 }
 
@@ -77,9 +77,10 @@ class SpreadNorms:
 
     def usual(self, mid: Floats, class_of: Ints) -> Floats:
         """The usual spread of each quote, from the nearest doubling that its class has shown, float64[n]; NaN without one."""
-        rows = np.array([_filled(row) for row in self.log_spread]).reshape(self.log_spread.shape)
+        none = np.full(OCTAVES, np.nan)  # class -1 is the last row
+        rows = np.vstack([_filled(row) for row in (*self.log_spread, none)])
         known = (mid > 0.0) & (class_of >= 0)
-        found = rows[np.maximum(class_of, 0), _octave(np.where(known, mid, 1.0))]
+        found = rows[class_of, _octave(np.where(known, mid, 1.0))]
         return np.where(known, np.exp(found), np.nan)
 
 
@@ -241,6 +242,18 @@ class ClassHealth:
     by_fault: Ints  # int64[c, n_faults]: live series with each `QuoteFault`, in its order
     spread_ratio: Floats  # float64[c]: median of spread over usual spread; NaN where none is known
     oldest_s: Floats  # float64[c]: age of the oldest usable quote; NaN without one
+
+
+def no_health() -> ClassHealth:
+    """The health of no class at all."""
+    none, numbers = np.empty(0), np.empty(0, dtype=np.int64)
+    return ClassHealth(
+        n_live=numbers,
+        usable_share=none,
+        by_fault=np.empty((0, len(QuoteFault)), dtype=np.int64),
+        spread_ratio=none,
+        oldest_s=none,
+    )
 
 
 def class_health(

@@ -10,7 +10,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from flatbook.model.table import Floats
+from flatbook.model.table import Bools, Floats
 
 Codes = NDArray[np.int8]
 
@@ -28,6 +28,8 @@ class QuoteStatus(IntEnum):
     OUT_OF_BOUNDS = 7
     NO_VOL = 8  # no volatility gives this price, or the price is too small to tell one
     ABSURD_VOL = 9
+    WIDE = 10
+    STALE_COPY = 11
 
 
 STATUS_TEXT: dict[QuoteStatus, str] = {
@@ -41,12 +43,16 @@ STATUS_TEXT: dict[QuoteStatus, str] = {
     QuoteStatus.OUT_OF_BOUNDS: "outside the no-arbitrage bounds of its forward",
     QuoteStatus.NO_VOL: "time value too small to tell a volatility",
     QuoteStatus.ABSURD_VOL: "implied volatility outside 0.5 % to 1000 %",
+    QuoteStatus.WIDE: "spread far wider than its class shows at this price",
+    QuoteStatus.STALE_COPY: "an earlier snapshot under a new time, or quotes of a day without a session",
 }
 
 VOL_MIN, VOL_MAX = 0.005, 10.0
 
 
-def sort_quotes(bid: Floats, ask: Floats, age_s: Floats, years: Floats, age_max_s: float) -> Codes:
+def sort_quotes(
+    bid: Floats, ask: Floats, age_s: Floats, years: Floats, age_max_s: float, *, copied: Bools, wide: Bools
+) -> Codes:
     """Tell usable quotes from the rest, by the quote alone.
 
     Parameters
@@ -59,6 +65,8 @@ def sort_quotes(bid: Floats, ask: Floats, age_s: Floats, years: Floats, age_max_
         Time to expiry; 0 or less is expired.
     age_max_s : float
         Older quotes are stale.
+    copied, wide : bool[n]
+        Of `market.quote_memory`.
 
     Returns
     -------
@@ -72,6 +80,8 @@ def sort_quotes(bid: Floats, ask: Floats, age_s: Floats, years: Floats, age_max_
         (np.isnan(ask), QuoteStatus.NO_ASK),
         (~(bid <= ask), QuoteStatus.CROSSED),
         (~((age_s >= 0.0) & (age_s <= age_max_s)), QuoteStatus.STALE),
+        (copied, QuoteStatus.STALE_COPY),
+        (wide, QuoteStatus.WIDE),
     )
     return np.select(
         [where for where, _ in conditions], [code for _, code in conditions], QuoteStatus.USABLE

@@ -4,13 +4,16 @@ Units: prices and strikes in the currency of the strike (`unit` converts a coin-
 decimals, times in act/365 years.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
 
+from flatbook.market.quote_health import ClassHealth, no_health
 from flatbook.market.quotes import Codes, QuoteStatus
-from flatbook.model.table import Bools, Floats, InstrumentTable
+from flatbook.market.surface import Surface
+from flatbook.market.surfaces import surface_vol
+from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
 
 
 class ForwardSource(IntEnum):
@@ -33,20 +36,44 @@ class RateSource(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Smile:
-    """One expiry's implied variance as a natural cubic smoothing spline, linear outside its knots.
+class EventMove:
+    """What the quotes say of a dated event: the standard deviation of its log move; NaN with a reason."""
 
-    `x` is ln(K/F) / sqrt(w_atm), `y` is w / w_atm, with w = vol**2 years.
-    """
+    underlying: str
+    name: str
+    at_ns: int
+    move_sd: float
+    move_sd_error: float
+    reason: str
 
-    x: Floats
-    y: Floats
-    y2: Floats
-    w_atm: float
-    slope_left: float
-    slope_right: float
-    penalty: float
-    share_inside: float  # of the fitted two-sided quotes, whose volatility lies inside bid and ask
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TermStructure:
+    """What expiries tell beside their prices, by slice."""
+
+    forward_error: Floats  # standard error; NaN where the forward is not from parity
+    borrow: Floats  # continuous annual, with all that listed dividends and the rate do not explain; NaN with a reason
+    borrow_error: Floats
+    borrow_reason: Ints  # `market.borrow.BorrowReason`
+    variance_years: Floats  # variance time to expiry; calendar years where the underlying has no calendar
+    variance_vol: Floats  # at the money, in variance time
+    forward_vol: Floats  # in variance time, from the expiry before of the underlying
+    events: tuple[EventMove, ...]
+
+
+def no_term() -> TermStructure:
+    """The term structure of no expiry at all."""
+    none = np.empty(0)
+    return TermStructure(
+        forward_error=none,
+        borrow=none,
+        borrow_error=none,
+        borrow_reason=np.empty(0, dtype=np.int64),
+        variance_years=none,
+        variance_vol=none,
+        forward_vol=none,
+        events=(),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +100,13 @@ class MarketView:
     slice_atm_vol: Floats
     slice_reason: tuple[str, ...]  # why an expiry cannot be valued; empty where it can
     slice_warning: tuple[str, ...]  # what a trader should know of an expiry that is valued; mostly empty
-    smiles: tuple[Smile | None, ...]
+    slice_confidence: Floats  # 0 to 1: how far its smile can be trusted
+    slice_in_surface: Ints  # which slice of its underlying's surface an expiry is, -1 where it is in none
+    surfaces: tuple[Surface | None, ...]  # by underlying
     dividend_years: tuple[Floats, ...]  # by underlying: cash dividends to come
     dividend_amount: tuple[Floats, ...]
+    health: ClassHealth = field(default_factory=no_health)  # by class; empty in a view made by hand
+    term: TermStructure = field(default_factory=no_term)  # by slice; empty in a view made by hand
     # by row
     bid: Floats
     ask: Floats
@@ -92,6 +123,10 @@ class MarketView:
     vol_mid: Floats
     vol_ask: Floats
     vol: Floats  # of the smile
+
+    def surface_vol(self, rows: Ints, log_moneyness: Floats) -> Floats:
+        """Volatility, float64[n], of the expiry of each row at ln(K/F); NaN where no surface speaks of it."""
+        return surface_vol(self.table, self.surfaces, self.slice_in_surface, rows, log_moneyness)
 
     @property
     def usable_share(self) -> float:

@@ -5,6 +5,7 @@ A missing side of a quote is None: it is data, not an error.
 """
 
 from enum import StrEnum
+from operator import le
 
 import msgspec
 
@@ -67,6 +68,7 @@ class QuotesSeen(Event, frozen=True, kw_only=True):
     ask_ticks: OptionalTicks
     bid_sizes: OptionalTicks = ()  # empty: the source has no sizes
     ask_sizes: OptionalTicks = ()
+    source_ns: int = 0  # when they stood, where the source says so; 0: when they were received
 
     def __post_init__(self) -> None:
         """Refuse columns that do not belong together."""
@@ -74,6 +76,29 @@ class QuotesSeen(Event, frozen=True, kw_only=True):
         sizes_fit = all(len(column) in (0, n) for column in (self.bid_sizes, self.ask_sizes))
         if not (len(self.bid_ticks) == n == len(self.ask_ticks) and sizes_fit):
             msg = f"quotes: {n} symbols need {n} bids and {n} asks, found {len(self.bid_ticks)} and {len(self.ask_ticks)}"
+            raise InvalidValueError(msg)
+
+
+class SessionsSeen(Event, frozen=True, kw_only=True):
+    """When the exchange of some underlyings is open: sessions in ascending order, UTC nanoseconds."""
+
+    calendar: str  # as XNYS
+    underlyings: tuple[str, ...]
+    open_ns: tuple[int, ...]
+    close_ns: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse sessions that no exchange has."""
+        n = len(self.open_ns)
+        whole = n >= 2 and n == len(self.close_ns)
+        each = whole and all(
+            opens < closes for opens, closes in zip(self.open_ns, self.close_ns, strict=True)
+        )
+        if not (each and all(map(le, self.close_ns, self.open_ns[1:]))):
+            msg = (
+                f"sessions of {self.calendar}: need two or more in ascending order, each open before its close, "
+                f"found {n} opens and {len(self.close_ns)} closes"
+            )
             raise InvalidValueError(msg)
 
 
@@ -176,6 +201,7 @@ Fact = (
     | UnderlyingQuoted
     | ForwardQuoted
     | QuotesSeen
+    | SessionsSeen
     | RatesSeen
     | DividendsSeen
     | Fill

@@ -24,6 +24,8 @@ class Measure(IntEnum):
     RHO_USD_PER_BP = 7
     VANNA_USD_PER_POINT = 8
     VOLGA_USD_PER_POINT2 = 9
+    DELTA_SMILE_SHARES = 10
+    DELTA_SMILE_USD = 11
 
 
 N_MEASURES = len(Measure)
@@ -73,6 +75,16 @@ MEANINGS: dict[Measure, Meaning] = {
     ),
     Measure.VOLGA_USD_PER_POINT2: Meaning(
         "volga_usd_per_point2", "Volga", "USD per vol point squared", "change of vega for +1 vol point", True
+    ),
+    Measure.DELTA_SMILE_SHARES: Meaning(
+        "delta_smile_shares", "Smile delta", "shares", "delta with the volatility that follows spot", False
+    ),
+    Measure.DELTA_SMILE_USD: Meaning(
+        "delta_smile_usd",
+        "Smile delta",
+        "USD",
+        "P&L of a 100 % move at today's slope, volatility following spot",
+        True,
     ),
 }
 

@@ -4,6 +4,7 @@ Currency amounts are in the desk's currency (USD). Volatilities are annual decim
 """
 
 from enum import StrEnum
+from itertools import pairwise
 
 import msgspec
 
@@ -34,6 +35,12 @@ class UnderlyingTerms(Parameters, frozen=True, kw_only=True):
     capital_minimum_usd: float = (
         0.25  # least haircut per option contract, times its multiplier; 0.375 for customer PM
     )
+    calendar: str = ""  # exchange whose sessions its variance follows, as XNYS; empty: calendar time
+    stickiness_days: tuple[float, ...] = (30.0,)  # calendar days to expiry, ascending
+    stickiness: tuple[float, ...] = (1.0,)  # skew stickiness ratio at each of them; 1 is sticky strike
+    spot_vol_beta: float = 0.0  # change of at-the-money vol per log return of 1, where no smile tells a skew
+    spot_vol_reference_days: float = 30.0  # the time to expiry that the beta is told of
+    spot_vol_tenor_exponent: float = 0.5  # at-the-money moves fall with time to expiry to this power
 
     def __post_init__(self) -> None:
         """Refuse terms that cannot be meant."""
@@ -48,6 +55,32 @@ class UnderlyingTerms(Parameters, frozen=True, kw_only=True):
         _demand(
             0.0 <= self.capital_minimum_usd < _INFINITE,
             f"underlying {self.symbol}: capital_minimum_usd must be 0 or above, was {self.capital_minimum_usd}",
+        )
+        self._check_dynamics()
+
+    def _check_dynamics(self) -> None:
+        name, days, ratios = f"underlying {self.symbol}", self.stickiness_days, self.stickiness
+        ascending = all(later > earlier for earlier, later in pairwise((0.0, *days)))
+        _demand(
+            len(days) > 0 and ascending and days[-1] < _INFINITE,
+            f"{name}: stickiness_days must be days above 0 in ascending order, was {list(days)}",
+        )
+        _demand(
+            len(ratios) == len(days) and all(-2.0 <= ratio <= 5.0 for ratio in ratios),
+            f"{name}: stickiness must have one number from -2 to 5 for each of the {len(days)} stickiness_days, "
+            f"was {list(ratios)}",
+        )
+        _demand(
+            -20.0 <= self.spot_vol_beta <= 20.0,
+            f"{name}: spot_vol_beta must be between -20 and 20, was {self.spot_vol_beta}",
+        )
+        _demand(
+            0.0 < self.spot_vol_reference_days <= 3650.0,
+            f"{name}: spot_vol_reference_days must be above 0 and at most 3650, was {self.spot_vol_reference_days}",
+        )
+        _demand(
+            0.0 <= self.spot_vol_tenor_exponent <= 2.0,
+            f"{name}: spot_vol_tenor_exponent must be between 0 and 2, was {self.spot_vol_tenor_exponent}",
         )
 
 
@@ -90,6 +123,7 @@ class LimitMeasure(StrEnum):
     CONCENTRATION_PCT = "concentration_pct"  # largest expiry's share of gross vega
     GAP_LOSS_USD = "gap_loss_usd"  # worst of the gap moves
     CAPITAL_USD = "capital_usd"
+    UNUSABLE_QUOTES_PCT = "unusable_quotes_pct"  # of the live series of a class, the worst of those in scope
 
 
 class Limit(Parameters, frozen=True, kw_only=True):
@@ -100,7 +134,7 @@ class Limit(Parameters, frozen=True, kw_only=True):
 
     measure: LimitMeasure
     underlying: str = ""  # empty: the desk
-    option_class: str = ""  # for CLASS_CONTRACTS
+    option_class: str = ""  # for measures of classes
     bucket: str = ""  # for VEGA_USD_PER_POINT: one expiry bucket
     limit_hard: float
     floor_usd_per_point: float = 0.0  # for CONCENTRATION_PCT: gross vega below which no book is concentrated
@@ -154,6 +188,7 @@ class QuotingRules(Parameters, frozen=True, kw_only=True):
     half_spread_vol_points: float = 0.5  # neutral half-spread, times vega
     half_spread_min: float = 0.01  # price units; coin-settled: in the strike's currency
     half_spread_pct: float = 0.5  # percent of the theoretical value, at least
+    half_spreads_without_confidence: float = 2.0  # factor on it where the surface cannot be trusted at all
     size: int = 10  # contracts a side at no utilisation
     size_min: int = 1  # obligation
     width_max: float = 5.0  # widest legal bid-ask in price units; coin-settled: in the strike's currency
@@ -165,6 +200,10 @@ class QuotingRules(Parameters, frozen=True, kw_only=True):
         for name in ("half_spread_vol_points", "half_spread_min", "half_spread_pct", "lean_max_half_spreads"):
             value = getattr(self, name)
             _demand(0.0 <= value < _INFINITE, f"quoting {name} must be 0 or above, was {value}")
+        _demand(
+            1.0 <= self.half_spreads_without_confidence < _INFINITE,
+            f"quoting half_spreads_without_confidence must be 1 or above, was {self.half_spreads_without_confidence}",
+        )
         _demand(0.0 < self.width_max < _INFINITE, f"quoting width_max must be above 0, was {self.width_max}")
         _demand(
             1 <= self.size_min <= self.size,
@@ -176,6 +215,37 @@ class QuotingRules(Parameters, frozen=True, kw_only=True):
         )
 
 
+class ClockTerms(Parameters, frozen=True, kw_only=True):
+    """How variance falls over a week, where an underlying has a calendar; `market.variance_clock` has the evidence."""
+
+    overnight: float = 0.38  # share of a trading day's variance between close and open
+    weekend: float = 0.15  # variance of a weekend day as a share of a trading day's
+    holiday: float = 0.10  # of a holiday
+
+    def __post_init__(self) -> None:
+        """Refuse shares that cannot be meant."""
+        for name, most in (("overnight", 1.0), ("weekend", 10.0), ("holiday", 10.0)):
+            value = getattr(self, name)
+            _demand(0.0 <= value <= most, f"clock {name} must be between 0 and {most:g}, was {value}")
+
+
+class EventTerms(Parameters, frozen=True, kw_only=True):
+    """A known event that will move an underlying."""
+
+    underlying: str
+    name: str
+    at_ns: int  # UTC nanoseconds; it has passed at this very instant
+    trading_days: float | None = None  # extra variance; None: what the quotes imply
+
+    def __post_init__(self) -> None:
+        """Refuse a variance that is none."""
+        days = self.trading_days
+        _demand(
+            days is None or 0.0 <= days <= 1000.0,
+            f"event {self.name}: trading_days must be between 0 and 1000, was {days}",
+        )
+
+
 class Desk(Parameters, frozen=True, kw_only=True):
     """Everything the desk decided, but for its limits."""
 
@@ -184,6 +254,8 @@ class Desk(Parameters, frozen=True, kw_only=True):
     hedges: tuple[HedgeTerms, ...] = ()
     quoting: QuotingRules
     appetite: RiskAppetite
+    clock: ClockTerms = msgspec.field(default_factory=ClockTerms)
+    events: tuple[EventTerms, ...] = ()
 
     def terms_of(self, underlying: str) -> UnderlyingTerms:
         """The terms of `underlying`; defaults where the desk said nothing."""

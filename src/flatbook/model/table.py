@@ -77,6 +77,20 @@ class InstrumentTable:
         return out
 
     @cached_property
+    def class_of(self) -> Ints:
+        """int64[n]: index into `classes`; -1 where the contract is no option."""
+        index = {name: number for number, name in enumerate(self.classes)}
+        return np.array([index.get(item.option_class, -1) for item in self.instruments], dtype=np.int64)
+
+    @cached_property
+    def underlying_of_class(self) -> Ints:
+        """int64[n_classes]: index into `underlyings`."""
+        out = np.full(len(self.classes), -1, dtype=np.int64)
+        listed = self.class_of >= 0
+        out[self.class_of[listed]] = self.underlying_of[listed]
+        return out
+
+    @cached_property
     def is_option(self) -> Bools:
         """bool[n]."""
         return self.slice_of >= 0

@@ -135,6 +135,7 @@ def _half_spread(
 ) -> Floats:
     """Neutral half-spread: vega times vol points, at least a minimum and a share of the value, and within the legal width.
 
+    Wider where the expiry's smile is less to be trusted.
     Half the width less one step a side, so that rounding outward stays legal.
     """
     vega_usd = np.abs(values.greeks[:, Measure.VEGA_USD_PER_POINT])
@@ -142,6 +143,8 @@ def _half_spread(
     half = np.maximum(
         np.maximum(by_vol, rules.half_spread_min / market.unit), rules.half_spread_pct / 100.0 * theo
     )
+    confidence = np.append(market.slice_confidence, 1.0)[market.table.slice_of]
+    half = half * (1.0 + (rules.half_spreads_without_confidence - 1.0) * (1.0 - confidence))
     ticks = np.where(np.isfinite(theo), theo, 0.0) * market.table.ticks_per_unit
     step = step_ticks((ticks + width * market.table.ticks_per_unit).astype(np.int64), market.table)
     return np.minimum(half, np.maximum(0.5 * width - step / market.table.ticks_per_unit, 0.0))

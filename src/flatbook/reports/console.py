@@ -110,6 +110,11 @@ def _exposure(report: PlanReport, console: "Console") -> None:
     )
     print_table(console, "", titles, rows)
     desk = report.exposure.desk
+    if desk.measures.delta_smile_usd not in (None, desk.measures.delta_usd):
+        told = (
+            f"  smile delta {brief(desk.measures.delta_smile_usd)} USD: with the volatility that follows spot"
+        )
+        console.print(styled(told, "dim"))
     if desk.beta_delta_shares is not None:
         told = f"  beta-weighted delta {brief(desk.beta_delta_usd)} USD = {brief(desk.beta_delta_shares)} {desk.index}"
         console.print(styled(told, "dim"))

@@ -147,6 +147,23 @@ def print_health(report: PlanReport, console: "Console") -> None:
     ]
     titles = ("MARKET", "days", "forward", "from", "rate", "ATM vol", "usable", "theo inside", "not valued")
     print_table(console, "", titles, rows, left={0, 3, 8}, total=len(health.expiries))
+    for event in health.events:
+        told = (
+            ""
+            if event.move_sd is None
+            else f"move {percent(event.move_sd, 2)} ± {percent(event.move_sd_error, 2)}"
+        )
+        said = "; ".join(filter(None, (told, event.reason)))
+        console.print(styled(f"  {event.name}, {event.underlying}, {event.at}: {said}", "dim"))
+    for one in health.classes:
+        faults = "; ".join(f"{fault.series:,d} {fault.text}" for fault in one.faults)
+        console.print(
+            styled(
+                f"  {one.option_class}: {percent(one.usable_share)} of {tally(one.live, 'live quote')} usable"
+                f"{'; ' if faults else ''}{faults}",
+                "dim",
+            )
+        )
     for held in health.unvalued_held[:ROWS]:
         console.print(
             styled(f"  not valued: {contracts(held.position)} {held.symbol}: {held.reason}", "bold")

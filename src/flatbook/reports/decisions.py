@@ -20,6 +20,7 @@ LIMIT_UNITS: dict[LimitMeasure, str] = {
     LimitMeasure.CONCENTRATION_PCT: "% of gross vega",
     LimitMeasure.GAP_LOSS_USD: "USD",
     LimitMeasure.CAPITAL_USD: "USD",
+    LimitMeasure.UNUSABLE_QUOTES_PCT: "% of live series",
 }
 
 

@@ -5,13 +5,18 @@ import math
 import numpy as np
 
 from flatbook.engine.cycle import Cycle
+from flatbook.market.borrow import BORROW_TEXT, BorrowReason
+from flatbook.market.quote_health import FAULT_TEXT, QuoteFault
 from flatbook.market.quotes import STATUS_TEXT, QuoteStatus
 from flatbook.market.view import ForwardSource, RateSource
 from flatbook.model.table import Bools, Floats, Ints
-from flatbook.reports.columns import Columns
+from flatbook.reports.columns import Columns, iso
 from flatbook.reports.missing import Missing
 from flatbook.reports.schema_market import (
+    ClassQuotes,
+    EventRow,
     ExpiryHealth,
+    FaultCount,
     MarketHealth,
     StatusCount,
     UnvaluedGroup,
@@ -29,6 +34,8 @@ def health_of(cycle: Cycle, columns: Columns, missing: Missing) -> MarketHealth:
         ),
         expiries=_expiries(cycle, columns, missing),
         statuses=_statuses(cycle),
+        classes=_classes(cycle, missing),
+        events=_events(cycle, missing),
         unvalued_held=_unvalued_held(cycle, columns),
         unvalued_other=_unvalued_other(cycle),
     )
@@ -61,6 +68,7 @@ def _expiries(cycle: Cycle, columns: Columns, missing: Missing) -> tuple[ExpiryH
                 rate_source=RateSource(market.slice_rate_source[s]).name.lower(),
                 series=int(series[s]),
                 usable=int(used[s]),
+                variance_years=float(market.term.variance_years[s]),
                 reason=why,
                 warning=market.slice_warning[s],
                 **numbers,
@@ -81,9 +89,28 @@ def _numbers(cycle: Cycle, missing: Missing, s: int, path: str, share: Floats) -
             "the forward does not come from parity",
         ),
         "atm_vol": missing.number(float(market.slice_atm_vol[s]), f"{path}.atm_vol", why),
+        **_term_numbers(cycle, missing, s, path),
         "theo_inside_share": missing.number(
             float(share[s]), f"{path}.theo_inside_share", "no series with a value, a bid and an offer"
         ),
+    }
+
+
+def _term_numbers(cycle: Cycle, missing: Missing, s: int, path: str) -> dict[str, float | None]:
+    term, why = cycle.market.term, cycle.market.slice_reason[s] or "no at-the-money volatility"
+    told = BORROW_TEXT[BorrowReason(int(term.borrow_reason[s]))]
+    columns = (
+        ("borrow", term.borrow, told),
+        ("borrow_error", term.borrow_error, told),
+        ("variance_vol", term.variance_vol, why),
+        (
+            "forward_vol",
+            term.forward_vol,
+            cycle.market.slice_reason[s] or "total variance falls from the expiry before",
+        ),
+    )
+    return {
+        name: missing.number(float(column[s]), f"{path}.{name}", reason) for name, column, reason in columns
     }
 
 
@@ -105,6 +132,52 @@ def _statuses(cycle: Cycle) -> tuple[StatusCount, ...]:
         StatusCount(status=QuoteStatus(code).name.lower(), text=STATUS_TEXT[QuoteStatus(code)], series=count)
         for code, count in zip(codes.tolist(), counts.tolist(), strict=True)
     )
+
+
+def _events(cycle: Cycle, missing: Missing) -> tuple[EventRow, ...]:
+    out = []
+    for move in cycle.market.term.events:
+        path = f"market_health.events[{move.underlying} {move.name}]"
+        why = move.reason or "the quotes leave no error to tell"
+        out.append(
+            EventRow(
+                underlying=move.underlying,
+                name=move.name,
+                at=iso(move.at_ns),
+                move_sd=missing.number(move.move_sd, f"{path}.move_sd", why),
+                move_sd_error=missing.number(move.move_sd_error, f"{path}.move_sd_error", why),
+                reason=move.reason,
+            )
+        )
+    return tuple(out)
+
+
+def _classes(cycle: Cycle, missing: Missing) -> tuple[ClassQuotes, ...]:
+    health, out = cycle.market.health, []
+    for c, name in enumerate(cycle.table.classes):
+        path = f"market_health.classes[{name}]"
+        counts = zip(QuoteFault, health.by_fault[c].tolist(), strict=True)
+        out.append(
+            ClassQuotes(
+                option_class=name,
+                live=int(health.n_live[c]),
+                usable_share=missing.number(
+                    float(health.usable_share[c]), f"{path}.usable_share", "no live series"
+                ),
+                spread_ratio=missing.number(
+                    float(health.spread_ratio[c]),
+                    f"{path}.spread_ratio",
+                    "its usual spread is known from the second snapshot on",
+                ),
+                oldest_s=missing.number(float(health.oldest_s[c]), f"{path}.oldest_s", "no usable quote"),
+                faults=tuple(
+                    FaultCount(fault=str(fault.name).lower(), text=FAULT_TEXT[fault], series=count)
+                    for fault, count in counts
+                    if count
+                ),
+            )
+        )
+    return tuple(out)
 
 
 def _unvalued_held(cycle: Cycle, columns: Columns) -> tuple[UnvaluedHeld, ...]:

@@ -196,8 +196,8 @@ class SlideGrid(Part, frozen=True, kw_only=True):
 
 
 class Slides(Part, frozen=True, kw_only=True):
-    """Section 3: ladders. Each series keeps its volatility, shifted (sticky strike); a series without a value counts
-    at the most it can lose.
+    """Section 3: ladders. Volatilities follow spot by the dynamics of the underlying (unchanged under sticky strike) and are
+    shifted; a series without a value counts at the most it can lose.
     """
 
     moves: tuple[float, ...]  # of spot, relative

@@ -18,11 +18,35 @@ class ExpiryHealth(Part, frozen=True, kw_only=True):
     rate_source: str  # curve, parity, terms, assumed_zero, none (coin-settled)
     parity_residual: Number  # median, price units
     atm_vol: Number
+    borrow: Number  # continuous, annual: what rate and listed dividends leave of the forward
+    borrow_error: Number  # standard error
+    variance_years: float  # variance time to expiry; calendar years without a calendar
+    variance_vol: Number  # at the money, in variance time
+    forward_vol: Number  # in variance time, from the expiry before
     series: int
     usable: int  # of them with a quote that is used
     theo_inside_share: Number  # of the usable ones with a bid, whose theo lies inside bid and ask
     reason: str  # why it is not valued
     warning: str  # what to know of it though it is valued; mostly empty
+
+
+class FaultCount(Part, frozen=True, kw_only=True):
+    """How many live series of a class have one fault."""
+
+    fault: str
+    text: str
+    series: int
+
+
+class ClassQuotes(Part, frozen=True, kw_only=True):
+    """The quotes of one option class."""
+
+    option_class: str
+    live: int  # series that have not expired
+    usable_share: Number  # of them
+    spread_ratio: Number  # median of spread over the class's usual spread at that price
+    oldest_s: Number  # age of the oldest usable quote
+    faults: tuple[FaultCount, ...]  # a quote may have several
 
 
 class StatusCount(Part, frozen=True, kw_only=True):
@@ -50,11 +74,24 @@ class UnvaluedGroup(Part, frozen=True, kw_only=True):
     symbols: tuple[str, ...]  # the first 20
 
 
+class EventRow(Part, frozen=True, kw_only=True):
+    """A dated event, and what the quotes say of its move."""
+
+    underlying: str
+    name: str
+    at: str
+    move_sd: Number  # standard deviation of the log move
+    move_sd_error: Number
+    reason: str  # why it is not told
+
+
 class MarketHealth(Part, frozen=True, kw_only=True):
     """What of the market could be used."""
 
     usable_share: Number  # of two-sided live series
     expiries: tuple[ExpiryHealth, ...]
     statuses: tuple[StatusCount, ...]
+    classes: tuple[ClassQuotes, ...]
+    events: tuple[EventRow, ...]
     unvalued_held: tuple[UnvaluedHeld, ...]
     unvalued_other: tuple[UnvaluedGroup, ...]

@@ -22,6 +22,8 @@ class Measures(Part, frozen=True, kw_only=True):
     rho_usd_per_bp: Number
     vanna_usd_per_point: Number
     volga_usd_per_point2: Number
+    delta_smile_shares: Number
+    delta_smile_usd: Number
 
 
 class UnitOf(Part, frozen=True, kw_only=True):
@@ -34,7 +36,7 @@ class UnitOf(Part, frozen=True, kw_only=True):
 
 
 class GapPnl(Part, frozen=True, kw_only=True):
-    """P&L of a jump in spot, volatility unchanged."""
+    """P&L of a jump in spot, volatility following by the dynamics of the underlying."""
 
     move: float
     pnl_usd: Number

@@ -1,16 +1,21 @@
 """Full revaluation under moves of spot and shifts of volatility: P&L per contract, never a Taylor expansion.
 
-Each series keeps its own volatility, shifted in points (sticky strike); forwards move in proportion to spot and cash
-dividends stay in cash. A coin-settled P&L arises in coin and counts at the moved index.
+The volatility of each series follows spot by the dynamics of its underlying (`spot_vol`; unchanged under sticky strike) and is
+shifted in points; forwards move in proportion to spot and cash dividends stay in cash. A coin-settled P&L arises in coin and
+counts at the moved index.
 """
+
+from dataclasses import replace
 
 import numpy as np
 
 from flatbook.market.view import MarketView
 from flatbook.model.instruments import Kind
 from flatbook.model.table import Floats, Ints
-from flatbook.valuation.chain import prepare, reprice_into
+from flatbook.valuation.chain import Prepared, prepare, refreshed, reprice_into
+from flatbook.valuation.chain_class import VOL_FLOOR
 from flatbook.valuation.market_class import classes_of
+from flatbook.valuation.spot_vol import vol_moves
 from flatbook.valuation.values import Values
 
 _NOW = np.zeros(1)
@@ -27,7 +32,7 @@ def revalue(market: MarketView, values: Values, rows: Ints, moves: Floats, shift
     moves : float64[m]
         Relative moves of spot, 0.05 is +5 %.
     shifts_points : float64[v]
-        Added to each series' volatility, in points of 0.01.
+        Added to each series' volatility where the move takes it, in points of 0.01.
 
     Returns
     -------
@@ -51,23 +56,38 @@ def _options(market: MarketView, values: Values, rows: Ints, moves: Floats, shif
     table = market.table
     moved = np.empty((rows.size, moves.size, shifts.size))
     base = np.empty(rows.size)
-    with_still = (
-        np.append(moves, 0.0),
-        np.append(shifts, 0.0),
-    )  # one grid for all cells: the still one is exactly 0
+    followed = vol_moves(market, values.dynamics, rows, moves)
     place = {row: at for at, row in enumerate(rows.tolist())}
     for some, option_class, tolerance in classes_of(market, rows):
-        prepared = prepare(
-            option_class, tolerance=tolerance, uses=float(with_still[0].size * with_still[1].size)
-        )
-        cells = np.empty((some.size, moves.size + 1, shifts.size + 1, 1))
-        reprice_into(prepared, *with_still, _NOW, cells)
         at = [place[row] for row in some.tolist()]
-        moved[at], base[at] = cells[:, :-1, :-1, 0], cells[:, -1, -1, 0]
+        uses = float((moves.size + 1) * (shifts.size + 1))
+        prepared = prepare(option_class, tolerance=tolerance, uses=uses)
+        moved[at], base[at] = _cells(prepared, moves, shifts, followed[at])
     inverse = table.inverse[rows]
     financed = np.where(inverse[:, None], 1.0 + moves, 1.0)  # a coin premium moves with the coin
     scale = np.where(inverse, values.spot[rows] / market.unit[rows], 1.0) * table.multiplier[rows]
     return np.asarray((moved - base[:, None, None] * financed[:, :, None]) * scale[:, None, None])
+
+
+def _cells(prepared: Prepared, moves: Floats, shifts: Floats, followed: Floats) -> tuple[Floats, Floats]:
+    """Prices of every cell, float64[n, m, v], and where nothing moves, float64[n]; vols change by `followed`, [n, m]."""
+    vol = prepared.option_class.vol
+    out = np.empty((vol.size, moves.size, shifts.size))
+    still = np.flatnonzero((followed == 0.0).all(axis=0))
+    grid = (
+        np.append(moves[still], 0.0),
+        np.append(shifts, 0.0),
+    )  # for all of them: the still cell is exactly 0
+    cells = np.empty((vol.size, grid[0].size, grid[1].size, 1))
+    reprice_into(prepared, *grid, _NOW, cells)
+    out[:, still] = cells[:, :-1, :-1, 0]
+    for m in np.setdiff1d(np.arange(moves.size), still).tolist():
+        at_move = np.maximum(vol + followed[:, m], np.minimum(vol, VOL_FLOOR))
+        one = refreshed(prepared, replace(prepared.option_class, vol=at_move))
+        cell = np.empty((vol.size, 1, shifts.size, 1))
+        reprice_into(one, moves[m : m + 1], shifts, _NOW, cell)
+        out[:, m] = cell[:, 0, :, 0]
+    return out, cells[:, -1, -1, 0]
 
 
 def _linear(market: MarketView, values: Values, row: int, moves: Floats) -> Floats:

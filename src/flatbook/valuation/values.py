@@ -2,10 +2,10 @@
 
 Conventions: domain reference, section 0; formulas A.1 in the kernels. A coin-settled option is worth
 (S/F) B(F) USD, where B is the undiscounted Black value; its delta is net of the coin premium (B/F per unit), because the
-premium is paid in the coin itself.
+premium is paid in the coin itself. A smile delta adds the vega of the volatility that comes with spot (`spot_vol`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from flatbook.model.measures import CALENDAR_DAYS, N_MEASURES, VEGA_REFERENCE_DA
 from flatbook.model.table import Floats
 from flatbook.valuation.chain import prepare, value_into
 from flatbook.valuation.market_class import classes_of
+from flatbook.valuation.spot_vol import Dynamics, smile_delta, sticky_strike
 
 _USES = 1.0  # slides prepare what they need themselves
 
@@ -30,15 +31,20 @@ class Values:
     price: Floats
     greeks: Floats
     spot: Floats  # by row: price of the underlying
+    dynamics: (
+        Dynamics  # how volatility follows spot, by underlying: in smile deltas, slides and explain alike
+    )
     reasons: dict[int, str]  # row: why it has no value
 
 
-def value(market: MarketView) -> Values:
+def value(market: MarketView, dynamics: Dynamics | None = None) -> Values:
     """Value every contract of the table.
 
     Parameters
     ----------
     market : MarketView
+    dynamics : Dynamics, optional
+        How volatility follows spot, as `dynamics_of` the desk; each series keeps its volatility otherwise.
 
     Returns
     -------
@@ -54,11 +60,20 @@ def value(market: MarketView) -> Values:
         out = np.empty((european_tile.COLUMNS, rows.size))
         value_into(prepare(option_class, tolerance=tolerance, uses=_USES), out)
         raw[:, rows] = out
+    dynamics = dynamics or sticky_strike(table.underlyings)
     greeks = _desk_units(market, spot, raw)
+    _add_smile_delta(market, spot, dynamics, greeks)
     price = raw[european.PRICE] / market.unit
     for row in np.flatnonzero(~table.is_option):
         price[row], greeks[row] = _linear(market, int(row), float(spot[row]))
-    return Values(price=price, greeks=greeks, spot=spot, reasons=_reasons(market, price, greeks))
+    return Values(
+        price=price, greeks=greeks, spot=spot, dynamics=dynamics, reasons=_reasons(market, price, greeks)
+    )
+
+
+def at_fixed_vol(values: Values, market: MarketView) -> Values:
+    """The same values for slides in which each series keeps its volatility, as rules on capital have it."""
+    return replace(values, dynamics=sticky_strike(market.table.underlyings))
 
 
 def usd_per_quote(values: Values, market: MarketView) -> Floats:
@@ -97,6 +112,14 @@ def _desk_units(market: MarketView, spot: Floats, raw: Floats) -> Floats:
     return out
 
 
+def _add_smile_delta(market: MarketView, spot: Floats, dynamics: Dynamics, greeks: Floats) -> None:
+    rows = np.flatnonzero(market.table.is_option & np.isfinite(greeks[:, Measure.DELTA_SHARES]))
+    vega = greeks[rows, Measure.VEGA_USD_PER_POINT] * 100.0
+    delta = smile_delta(market, dynamics, rows, greeks[rows, Measure.DELTA_SHARES], vega)
+    greeks[rows, Measure.DELTA_SMILE_SHARES] = delta
+    greeks[rows, Measure.DELTA_SMILE_USD] = delta * spot[rows]
+
+
 def _time_value(market: MarketView, raw: Floats) -> Floats:
     """What a contract can at most lose by waiting: its value over the discounted intrinsic value of its forward."""
     table = market.table
@@ -116,6 +139,8 @@ def _linear(market: MarketView, row: int, spot: float) -> tuple[float, Floats]:
     )  # a future is worth nothing new
     out[Measure.DELTA_USD] = notional * item.beta
     out[Measure.DELTA_SHARES] = notional * item.beta / spot
+    out[Measure.DELTA_SMILE_USD] = out[Measure.DELTA_USD]
+    out[Measure.DELTA_SMILE_SHARES] = out[Measure.DELTA_SHARES]
     return price, out
 
 

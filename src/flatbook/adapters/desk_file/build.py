@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from flatbook.adapters.desk_file.check import Checked
@@ -11,7 +12,9 @@ from flatbook.adapters.desk_file.keys import SCOPE_OF_MEASURE
 from flatbook.model.errors import InvalidValueError
 from flatbook.model.instruments import Instrument, Kind, Payoff, TickBand
 from flatbook.model.parameters import (
+    ClockTerms,
     Desk,
+    EventTerms,
     HaircutRange,
     HedgeTerms,
     Limit,
@@ -23,6 +26,10 @@ from flatbook.model.parameters import (
 
 Built = TypeVar("Built")
 _DECIMALS_OF_TICK = 9
+_PERCENTS = {
+    LimitMeasure.CONCENTRATION_PCT: "percent of gross vega",
+    LimitMeasure.UNUSABLE_QUOTES_PCT: "percent of live series",
+}
 _CONTRACTS = (LimitMeasure.SERIES_CONTRACTS, LimitMeasure.CLASS_CONTRACTS)
 
 
@@ -35,18 +42,23 @@ class Parts:
     limits: tuple[Limit, ...]
     quoting: QuotingRules | None
     appetite: RiskAppetite | None
+    clock: ClockTerms | None
+    events: tuple[EventTerms, ...]
     name: str
 
     def desk(self) -> Desk:
         """The desk, once there is no fault."""
         assert self.quoting is not None, "a file without faults has quoting rules"
         assert self.appetite is not None, "a file without faults has a desk"
+        assert self.clock is not None, "a file without faults has a clock"
         return Desk(
             name=self.name,
             underlyings=self.underlyings,
             hedges=self.hedges,
             quoting=self.quoting,
             appetite=self.appetite,
+            clock=self.clock,
+            events=self.events,
         )
 
 
@@ -55,6 +67,9 @@ def build(sections: dict[str, list[Checked]], findings: Findings) -> Parts:
     _refuse_repeats(sections["underlying"], _symbol, findings)
     _refuse_repeats(sections["hedge"], _symbol, findings)
     _refuse_repeats(sections["limit"], _scope, findings)
+    _refuse_repeats(sections["event"], _event_key, findings)
+    for table in sections["underlying"]:
+        _check_stickiness(table, findings)
     for table in sections["hedge"]:
         _check_hedge(table, findings)
     for table in sections["limit"]:
@@ -68,6 +83,8 @@ def build(sections: dict[str, list[Checked]], findings: Findings) -> Parts:
         limits=_all(sections["limit"], _limit, findings),
         quoting=next(iter(_all(sections["quoting"], _quoting, findings)), None),
         appetite=next(iter(_all(sections["desk"], _appetite, findings)), None),
+        clock=next(iter(_all(sections["clock"], _clock, findings)), None),
+        events=_all(sections["event"], _event, findings),
         name=names[0] if names else "",
     )
 
@@ -108,7 +125,12 @@ def _all(
 
 
 def _underlying(values: dict[str, Any]) -> UnderlyingTerms:
-    return UnderlyingTerms(**(values | {"haircut": HaircutRange(values["haircut"])}))
+    typed = {
+        "haircut": HaircutRange(values["haircut"]),
+        "stickiness_days": tuple(values["stickiness_days"]),
+        "stickiness": tuple(values["stickiness"]),
+    }
+    return UnderlyingTerms(**(values | typed))
 
 
 def _hedge(values: dict[str, Any]) -> HedgeTerms:
@@ -148,6 +170,20 @@ def _appetite(values: dict[str, Any]) -> RiskAppetite:
     return RiskAppetite(aversion_per_usd=values["risk_aversion_per_usd"], **rest)
 
 
+def _clock(values: dict[str, Any]) -> ClockTerms:
+    return ClockTerms(**values)
+
+
+def _event(values: dict[str, Any]) -> EventTerms:
+    rest = {name: values[name] for name in ("underlying", "name", "trading_days")}
+    return EventTerms(at_ns=values["time"], **rest)
+
+
+def _event_key(values: dict[str, Any]) -> Hashable:
+    key = tuple(values.get(name) for name in ("underlying", "name", "time"))
+    return None if None in key else key
+
+
 def _symbol(values: dict[str, Any]) -> Hashable:
     return values.get("symbol")
 
@@ -180,6 +216,22 @@ def _refuse_repeats(
                 action="remove one",
             )
         first.setdefault(told, table)
+
+
+def _check_stickiness(table: Checked, findings: Findings) -> None:
+    days, ratios = table.values.get("stickiness_days"), table.values.get("stickiness")
+    if days is not None and any(later <= earlier for earlier, later in pairwise(days)):
+        findings.add(
+            (*table.place, "stickiness_days"),
+            found=f"{days}",
+            expected="days in ascending order",
+            action="sort them",
+        )
+    if days is not None and ratios is not None and len(days) != len(ratios):
+        findings.add(
+            (*table.place, "stickiness"), found=f"{len(ratios)} numbers for {len(days)} stickiness_days",
+            expected="one for each", action="write both lists alike in length",
+        )  # fmt: skip
 
 
 def _check_hedge(table: Checked, findings: Findings) -> None:
@@ -235,9 +287,9 @@ def _check_hard(measure: LimitMeasure, table: Checked, findings: Findings) -> No
             expected="a whole number of contracts",
             action="round it",
         )
-    if measure is LimitMeasure.CONCENTRATION_PCT and not 1.0 < hard <= 100.0:
+    if measure in _PERCENTS and not 1.0 < hard <= 100.0:
         meant = f"write {hard * 100:g} if you mean {hard * 100:g} %" if hard <= 1.0 else "correct it"
-        expected = "percent of gross vega above 1 to 100"
+        expected = f"{_PERCENTS[measure]} above 1 to 100"
         findings.add((*table.place, "hard"), found=f"{hard:g}", expected=expected, action=meant)
 
 

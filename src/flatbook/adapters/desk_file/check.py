@@ -12,6 +12,7 @@ from flatbook.adapters.desk_file.lines import Place
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_NS = 2**63 - 1
 _LONGEST_TEXT = 200
+_LONGEST_LIST = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,8 @@ def _value(key: Key, value: object) -> object:
             return _text(key, value)
         case Type.INSTANT:
             return _instant_ns(value)
+        case Type.NUMBERS:
+            return _numbers(key, value)
         case _:
             return _number(key, value)
 
@@ -150,6 +153,16 @@ def _number(key: Key, value: object) -> float | int:
         msg = "write it without a fraction"
         raise _MisfitError(msg)
     return int(number) if key.type is Type.WHOLE else number
+
+
+def _numbers(key: Key, value: object) -> list[float]:
+    if not isinstance(value, list) or not value:
+        msg = f"write them in brackets, as {key.default}"
+        raise _MisfitError(msg)
+    if len(value) > _LONGEST_LIST:
+        msg = f"keep it within {_LONGEST_LIST} numbers"
+        raise _MisfitError(msg)
+    return [_number(key, one) for one in value]
 
 
 def _out_of_range(key: Key, within: Range, number: float) -> str:

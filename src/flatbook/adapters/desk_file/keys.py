@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 from flatbook.model.measures import BUCKET_NAMES
-from flatbook.model.parameters import HaircutRange, LimitMeasure, QuotingRules, RiskAppetite, UnderlyingTerms
+from flatbook.model.parameters import (
+    ClockTerms,
+    HaircutRange,
+    LimitMeasure,
+    QuotingRules,
+    RiskAppetite,
+    UnderlyingTerms,
+)
 
 
 class Type(Enum):
@@ -16,6 +23,7 @@ class Type(Enum):
     TEXT = "text in quotes"
     NUMBER = "a number"
     WHOLE = "a whole number"
+    NUMBERS = "a list of numbers"
     INSTANT = "a date and time with its zone, as 2019-06-21T13:30:00Z"
 
 
@@ -90,9 +98,11 @@ class Section:
 _POSITIVE = Range(low=0.0, low_open=True)
 _NOT_NEGATIVE = Range(low=0.0)
 _FROM_ONE = Range(low=1.0, high=1e9)
+_ONE_OR_MORE = Range(low=1.0)
 _FLAT = QuotingRules()
 _APPETITE = RiskAppetite(aversion_per_usd=0.5)  # for the defaults of its other fields
 _TERMS = UnderlyingTerms(symbol="any")
+_CLOCK = ClockTerms()
 
 DESK = Section(
     name="desk",
@@ -136,6 +146,30 @@ UNDERLYING = Section(
         Key(
             name="capital_minimum_usd", unit="USD per unit of multiplier", default=_TERMS.capital_minimum_usd,
             text="least haircut of one option contract, times its multiplier", range=_NOT_NEGATIVE,
+        ),
+        Key(
+            name="calendar", type=Type.TEXT, default=_TERMS.calendar,
+            text="exchange whose sessions its variance follows; left out: calendar time",
+        ),
+        Key(
+            name="stickiness_days", type=Type.NUMBERS, unit="calendar days", default=list(_TERMS.stickiness_days),
+            text="times to expiry at which stickiness is told", range=Range(low=0.0, high=36_500.0, low_open=True),
+        ),
+        Key(
+            name="stickiness", type=Type.NUMBERS, unit="skew stickiness ratio R", default=list(_TERMS.stickiness),
+            text="how the smile follows spot at each of them", range=Range(low=-2.0, high=5.0),
+        ),
+        Key(
+            name="spot_vol_beta", unit="vol per log return", default=_TERMS.spot_vol_beta,
+            text="move of at-the-money volatility, where no smile tells a skew", range=Range(low=-20.0, high=20.0),
+        ),
+        Key(
+            name="spot_vol_reference_days", unit="calendar days", default=_TERMS.spot_vol_reference_days,
+            text="time to expiry that the beta is told of", range=Range(low=0.0, high=3650.0, low_open=True),
+        ),
+        Key(
+            name="spot_vol_tenor_exponent", default=_TERMS.spot_vol_tenor_exponent,
+            text="power with which moves by beta fall as time to expiry grows", range=Range(low=0.0, high=2.0),
         ),
     ),
 )  # fmt: skip
@@ -205,6 +239,7 @@ _QUOTING: tuple[tuple[str, Type, str, str, Range], ...] = (
     ("half_spread_vol_points", Type.NUMBER, "vol points (0.01)", "neutral half-spread, times vega", _NOT_NEGATIVE),
     ("half_spread_min", Type.NUMBER, "price units of the strike's currency", "least half-spread", _NOT_NEGATIVE),
     ("half_spread_pct", Type.NUMBER, "percent of the theoretical value", "least half-spread", _NOT_NEGATIVE),
+    ("half_spreads_without_confidence", Type.NUMBER, "half-spreads", "how wide where the volatility surface cannot be trusted at all", _ONE_OR_MORE),
     ("size", Type.WHOLE, "contracts", "size of each side while no limit is used", _FROM_ONE),
     ("size_min", Type.WHOLE, "contracts", "least size the exchange demands", _FROM_ONE),
     ("width_max", Type.NUMBER, "price units of the strike's currency", "widest legal bid-ask", _POSITIVE),
@@ -219,7 +254,42 @@ QUOTING = Section(
     ),
 )
 
-SECTIONS: dict[str, Section] = {each.name: each for each in (DESK, UNDERLYING, HEDGE, LIMIT, QUOTING)}
+_SHARE_OF_DAY = "share of a trading day's variance"
+CLOCK = Section(
+    name="clock",
+    keys=(
+        Key(
+            name="overnight", unit=_SHARE_OF_DAY, default=_CLOCK.overnight, decimal=True,
+            text="between close and open", range=Range(low=0.0, high=1.0),
+        ),
+        Key(
+            name="weekend", unit=_SHARE_OF_DAY, default=_CLOCK.weekend, text="of a Saturday or Sunday",
+            range=Range(low=0.0, high=10.0),
+        ),
+        Key(
+            name="holiday", unit=_SHARE_OF_DAY, default=_CLOCK.holiday, text="of another day without a session",
+            range=Range(low=0.0, high=10.0),
+        ),
+    ),
+)  # fmt: skip
+
+EVENT = Section(
+    name="event",
+    repeated=True,
+    keys=(
+        Key(name="underlying", type=Type.TEXT, required=True, text="whose price it will move"),
+        Key(name="name", type=Type.TEXT, required=True, text="what it is called on screens"),
+        Key(name="time", type=Type.INSTANT, required=True, text="when it happens"),
+        Key(
+            name="trading_days", unit="trading days", range=Range(low=0.0, high=1000.0),
+            text="variance it adds; left out: told by the quotes",
+        ),
+    ),
+)  # fmt: skip
+
+SECTIONS: dict[str, Section] = {
+    each.name: each for each in (DESK, UNDERLYING, HEDGE, LIMIT, QUOTING, CLOCK, EVENT)
+}
 
 SCOPE_OF_MEASURE: dict[
     LimitMeasure, tuple[str, ...]
@@ -228,6 +298,7 @@ SCOPE_OF_MEASURE: dict[
     LimitMeasure.CLASS_CONTRACTS: ("option_class",),
     LimitMeasure.VEGA_USD_PER_POINT: ("bucket",),
     LimitMeasure.CONCENTRATION_PCT: ("floor_usd_per_point",),
+    LimitMeasure.UNUSABLE_QUOTES_PCT: ("option_class",),
 }
 UNIT_OF_MEASURE: dict[LimitMeasure, str] = {
     LimitMeasure.SERIES_CONTRACTS: "contracts, net, of the largest series",
@@ -238,4 +309,5 @@ UNIT_OF_MEASURE: dict[LimitMeasure, str] = {
     LimitMeasure.CONCENTRATION_PCT: "percent of gross vega in one expiry",
     LimitMeasure.GAP_LOSS_USD: "USD lost in the worst gap",
     LimitMeasure.CAPITAL_USD: "USD required",
+    LimitMeasure.UNUSABLE_QUOTES_PCT: "percent of the live series of the worst class",
 }

@@ -97,6 +97,8 @@ def _names_used(desk_file: DeskFile) -> Iterator[tuple[Place, str]]:
         yield ("underlying", number, "symbol"), terms.symbol
     for number, hedge in enumerate(desk.hedges):
         yield ("hedge", number, "underlying"), hedge.instrument.underlying
+    for number, event in enumerate(desk.events):
+        yield ("event", number, "underlying"), event.underlying
     for number, limit in enumerate(desk_file.limits):
         yield ("limit", number, "underlying"), limit.underlying
         yield ("limit", number, "option_class"), limit.option_class

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from flatbook.adapters.calendars import sessions_around
 from flatbook.adapters.files.expiries import close_ns, us_expiry_ns
 from flatbook.adapters.files.faults import FaultList, fault, shown, some
 from flatbook.adapters.files.fields import read_column, read_positive, read_quotes, us_day_of
@@ -79,12 +80,14 @@ def parse(table: Table, faults: FaultList, *, at_ns: int | None, underlying: str
         symbols=tuple(chain.listed[row].symbol for row in alive),
         bid_ticks=tuple(bids[row] for row in alive),
         ask_ticks=tuple(asks[row] for row in alive),
+        source_ns=min(close_ns(quoted_on), instant),
     )
     first, spot = chain.listed[alive[0]], spots[alive[0]]
     assert spot is not None, "a level that is no number is a fault"
     events = (
         InstrumentsListed(received_ns=instant, instruments=tuple(chain.listed[row] for row in alive)),
         UnderlyingQuoted(received_ns=instant, underlying=first.underlying, price=spot),
+        sessions_around(quoted_on, received_ns=instant, underlying=first.underlying),
         quotes,
     )
     notes = (
