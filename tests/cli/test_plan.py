@@ -270,7 +270,7 @@ def test_the_commands_explain_themselves():
 
 def test_check_config_tells_good_from_bad(day):
     """Without a market."""
-    assert "12 limits" in flatbook("check-config", day / "desk.toml").stdout
+    assert "13 limits" in flatbook("check-config", day / "desk.toml").stdout
     _replace("desk.toml", "vol_of_vol = 0.8", "vol_of_vol = -0.8")(day)
     assert flatbook("check-config", day / "desk.toml").returncode == 2
 
