@@ -79,19 +79,20 @@ def _tick() -> None:
 
 
 def _fit_surface() -> None:
-    k = np.linspace(-0.2, 0.2, 9)
-    vol = 0.2 - 0.1 * k
+    """Smiles that neither eSSVI nor SVI can take, and a second fit on top: every kind of fit is tried."""
+    k = np.linspace(-0.3, 0.3, 41)
+    vol = 0.2 - 0.1 * k + 0.03 * np.exp(-(((k - 0.05) / 0.04) ** 2))
     points = SmilePointsTable(
-        slice_index=np.repeat(np.arange(2), k.size),
-        log_moneyness=np.tile(k, 2),
-        vol_bid=np.tile(vol - 0.001, 2),
-        vol_mid=np.tile(vol, 2),
-        vol_ask=np.tile(vol + 0.001, 2),
-        weight=np.ones(2 * k.size),
-        years=np.array([0.1, 0.3]),
-        keys=np.array([1, 2]),
+        slice_index=np.repeat(np.arange(3), k.size),
+        log_moneyness=np.tile(k, 3),
+        vol_bid=np.tile(vol - 0.0005, 3),
+        vol_mid=np.tile(vol, 3),
+        vol_ask=np.tile(vol + 0.0005, 3),
+        weight=np.ones(3 * k.size),
+        years=np.array([0.1, 0.3, 0.31]),
+        keys=np.array([1, 2, 3]),
     )
-    calibrate(points, None).vol(points.slice_index, points.log_moneyness)
+    calibrate(points, calibrate(points, None)).vol(points.slice_index, points.log_moneyness)
 
 
 def _use_tables() -> None:
