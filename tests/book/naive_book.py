@@ -1,5 +1,7 @@
 """The book, slow and obvious: keep every event, recompute everything when asked."""
 
+from collections.abc import Iterator
+
 from flatbook.book.position import FLAT, FillTerms, Position, after_fill
 from flatbook.model.events import Fill, FillBusted, FillCorrected
 
@@ -33,6 +35,18 @@ class NaiveBook:
 
     def positions(self) -> dict[int, Position]:
         out: dict[int, Position] = {}
+        for row, _, terms in self.live():
+            out[row] = after_fill(out.get(row, FLAT), terms)
+        return out
+
+    def held(self) -> dict[tuple[int, str, str], int]:
+        out: dict[tuple[int, str, str], int] = {}
+        for row, fill, terms in self.live():
+            holder = (row, fill.account, fill.strategy)
+            out[holder] = out.get(holder, 0) + terms.side * terms.quantity
+        return {holder: quantity for holder, quantity in out.items() if quantity}
+
+    def live(self) -> Iterator[tuple[int, Fill, FillTerms]]:
         busted = {self.root(bust.fill_id) for bust in self.busts.values()}
         for name, (row, fill) in self.fills.items():
             mine = [each for each in self.corrections.values() if self.root(each.fill_id) == name]
@@ -40,8 +54,7 @@ class NaiveBook:
             terms = FillTerms(side=fill.side, quantity=last.quantity, price_ticks=last.price_ticks,
                               capacity=fill.capacity, fee=fill.fee)  # fmt: skip
             if name not in busted:
-                out[row] = after_fill(out.get(row, FLAT), terms)
-        return out
+                yield row, fill, terms
 
     def pending(self) -> list[str]:
         named = [

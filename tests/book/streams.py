@@ -20,6 +20,8 @@ fills = st.builds(
     price_ticks=_TICKS,
     traded_ns=st.just(0),
     capacity=st.sampled_from(Capacity),
+    account=st.sampled_from(("", "M1")),
+    strategy=st.sampled_from(("", "flow")),
     fee=st.sampled_from((0.0, 0.1, 0.2, 0.7, -0.3, float("nan"), float("inf"), 1e308)),
 )
 corrections = st.builds(

@@ -30,7 +30,7 @@ def book_of(events):
 
 
 def standing(book):
-    return book.positions, sorted(name for _, name in book.waiting), book.fills_with_capacity
+    return book.positions, book.held, sorted(name for _, name in book.waiting), book.fills_with_capacity
 
 
 @settings(max_examples=600, deadline=None)
@@ -42,6 +42,7 @@ def test_the_book_is_the_naive_book_after_every_event(events):
         naive.add(SYMBOLS.index(event.instrument) if isinstance(event, Fill) else -1, event)
 
         assert naive.positions() == book.positions
+        assert naive.held() == book.held
         assert naive.pending() == sorted(name for _, name in book.waiting)
 
 

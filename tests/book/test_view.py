@@ -89,6 +89,23 @@ def test_a_new_listing_leaves_every_row_where_it_was():
     assert later.quantity.tolist() == [7, 0, 0, 0]
 
 
+def test_holdings_tell_accounts_and_strategies_and_add_up_to_the_position():
+    seen = viewed(
+        fill("1", OPTION.symbol, Side.SELL, 3, 1, account="M2", strategy="flow"),
+        fill("2", OPTION.symbol, Side.BUY, 5, 1, account="M1"),
+        fill("3", "SPY", Side.BUY, 2, 1, account="M1"),
+        fill("4", "SPY", Side.SELL, 2, 1, account="M1"),
+    )
+    held = seen.holdings
+
+    assert (held.accounts, held.strategies) == (("M1", "M2"), ("", "flow"))
+    assert held.row.tolist() == [1, 1]
+    assert held.account.tolist() == [0, 1]
+    assert held.strategy.tolist() == [0, 1]
+    assert held.quantity.tolist() == [5, -3]
+    assert seen.quantity.tolist() == [0, 2, 0]
+
+
 def test_no_array_can_be_written():
     seen = viewed(fill("1", "SPY", Side.BUY, 7, 30_000))
     arrays = [

@@ -57,6 +57,9 @@ class Book:
     waiting: set[tuple[str, str]] = field(default_factory=set)  # (kind, id) of notices without a fill
     conflicts: dict[bytes, Conflict] = field(default_factory=dict)  # by refused content: each tells once
     fills_with_capacity: int = 0  # live fills that say for whom the other side traded
+    held: dict[tuple[int, str, str], int] = field(
+        default_factory=dict
+    )  # net contracts by row, account and strategy; no zeros
 
 
 def book_fill(book: Book, row: int, fill: Fill) -> None:
@@ -191,6 +194,10 @@ def _change(
 ) -> None:
     position = transition(book.positions.get(case.row, FLAT), terms)
     book.fills_with_capacity += sign * (terms.capacity is not Capacity.UNKNOWN)
+    holder = (case.row, case.fill.account, case.fill.strategy)
+    held = book.held.pop(holder, 0) + sign * terms.side * terms.quantity
+    if held:
+        book.held[holder] = held
     if position.fills:
         book.positions[case.row] = position
     else:

@@ -1,6 +1,6 @@
 """The book as columns, aligned with the instrument table: an immutable snapshot for one cycle."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import nan
 
@@ -13,6 +13,18 @@ from flatbook.model.table import Floats, InstrumentTable, Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """What each account holds under each strategy tag: h lines, sorted by row, account and strategy; no line is 0."""
+
+    row: Ints  # int64[h]: of the table
+    account: Ints  # int64[h]: index into `accounts`
+    strategy: Ints  # int64[h]: index into `strategies`
+    quantity: Ints  # int64[h]: contracts, net; lines of one row add up to its position
+    accounts: tuple[str, ...]  # sorted; the empty name holds what names none
+    strategies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BookView:
     """What we hold, per row of the table; every array is read-only.
 
@@ -22,6 +34,7 @@ class BookView:
     """
 
     quantity: Ints  # int64[n]: contracts, net
+    holdings: Holdings  # the same by account and strategy
     cash: Floats  # float64[n]: currency of the contract
     fees: Floats  # float64[n]: currency paid; NaN while the fee of a live fill is unknown
     bought: Ints  # int64[n]: contracts
@@ -58,6 +71,7 @@ def view(book: Book, table: InstrumentTable) -> BookView:
     customers = [(position.customer_bought, position.customer_sold) for position in positions]
     return BookView(
         quantity=_column(n, at, [position.quantity for position in positions]),
+        holdings=holdings_of(book.held),
         cash=_amounts(n, at, _cash_of(table), rows, positions),
         fees=_amounts(n, at, lambda _, position: position.fees, rows, positions),
         bought=bought,
@@ -69,6 +83,29 @@ def view(book: Book, table: InstrumentTable) -> BookView:
         pending=tuple(sorted(name for _, name in book.waiting)),
         conflicts=tuple(book.conflicts.values()),
     )
+
+
+def holdings_of(held: dict[tuple[int, str, str], int]) -> Holdings:
+    """Columns of net contracts by (row, account, strategy)."""
+    lines = sorted(held)
+    accounts = tuple(sorted({account for _, account, _ in lines}))
+    strategies = tuple(sorted({strategy for _, _, strategy in lines}))
+    account_index = {name: number for number, name in enumerate(accounts)}
+    strategy_index = {name: number for number, name in enumerate(strategies)}
+    return Holdings(
+        row=_line(row for row, _, _ in lines),
+        account=_line(account_index[account] for _, account, _ in lines),
+        strategy=_line(strategy_index[strategy] for _, _, strategy in lines),
+        quantity=_line(held[line] for line in lines),
+        accounts=accounts,
+        strategies=strategies,
+    )
+
+
+def _line(values: Iterable[int]) -> Ints:
+    column = np.array(list(values), dtype=np.int64)
+    column.setflags(write=False)
+    return column
 
 
 def _column(n: int, at: Ints, values: list[int]) -> Ints:

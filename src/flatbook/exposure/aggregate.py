@@ -159,6 +159,7 @@ def worst_case(units: float, spot: float, years: float) -> Floats:
     vega = units * spot * _PEAK * root / 100.0
     out[Measure.DELTA_SHARES] = units if np.isfinite(spot) else np.nan
     out[Measure.DELTA_USD] = units * spot
+    out[Measure.GAMMA_SHARES_PER_USD] = units * _PEAK / (_VOL_FLOOR * root * spot)
     out[Measure.GAMMA_USD_PER_PCT] = units * spot * _PEAK / (_VOL_FLOOR * root) / 100.0
     out[Measure.VEGA_USD_PER_POINT] = vega
     out[Measure.VEGA_WEIGHTED_USD_PER_POINT] = vega * np.sqrt(VEGA_REFERENCE_DAYS / CALENDAR_DAYS) / root

@@ -138,6 +138,9 @@ class Fill(Event, frozen=True, kw_only=True):
     traded_ns: int
     capacity: Capacity = Capacity.UNKNOWN
     venue: str = ""
+    counterparty: str = ""  # who traded with us, where it is known
+    account: str = ""  # of ours
+    strategy: str = ""  # tag under which we traded
     fee: float = 0.0  # currency paid; negative for a rebate
 
     def __post_init__(self) -> None:

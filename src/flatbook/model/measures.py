@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 CALENDAR_DAYS = 365.0
+BUSINESS_DAYS = 252.0
 VEGA_REFERENCE_DAYS = 30.0  # time-weighted vega counts in points of a 30-day volatility
 
 
@@ -26,6 +27,12 @@ class Measure(IntEnum):
     VOLGA_USD_PER_POINT2 = 9
     DELTA_SMILE_SHARES = 10
     DELTA_SMILE_USD = 11
+    DELTA_MIN_VARIANCE_SHARES = 12
+    DELTA_MIN_VARIANCE_USD = 13
+    GAMMA_SHARES_PER_USD = 14
+    CHARM_SHARES_PER_DAY = 15
+    DIVIDEND_RHO_USD_PER_BP = 16
+    THETA_USD_PER_BUSINESS_DAY = 17
 
 
 N_MEASURES = len(Measure)
@@ -84,6 +91,40 @@ MEANINGS: dict[Measure, Meaning] = {
         "Smile delta",
         "USD",
         "P&L of a 100 % move at today's slope, volatility following spot",
+        True,
+    ),
+    Measure.DELTA_MIN_VARIANCE_SHARES: Meaning(
+        "delta_min_variance_shares",
+        "Minimum-variance delta",
+        "shares",
+        "delta that leaves the least variance, by Hull and White",
+        False,
+    ),
+    Measure.DELTA_MIN_VARIANCE_USD: Meaning(
+        "delta_min_variance_usd", "Minimum-variance delta", "USD", "the same, as P&L of a 100 % move", True
+    ),
+    Measure.GAMMA_SHARES_PER_USD: Meaning(
+        "gamma_shares_per_usd", "Gamma", "shares per USD", "change of delta_shares for +1 USD of spot", False
+    ),
+    Measure.CHARM_SHARES_PER_DAY: Meaning(
+        "charm_shares_per_day",
+        "Charm",
+        "shares per calendar day",
+        "change of delta_shares as a day passes",
+        False,
+    ),
+    Measure.DIVIDEND_RHO_USD_PER_BP: Meaning(
+        "dividend_rho_usd_per_bp",
+        "Dividend rho",
+        "USD per basis point",
+        "P&L of +0.01 % in the dividend yield",
+        True,
+    ),
+    Measure.THETA_USD_PER_BUSINESS_DAY: Meaning(
+        "theta_usd_per_business_day",
+        "Theta",
+        "USD per business day",
+        "annual theta over 252, at most the time value",
         True,
     ),
 }

@@ -24,6 +24,12 @@ class Measures(Part, frozen=True, kw_only=True):
     volga_usd_per_point2: Number
     delta_smile_shares: Number
     delta_smile_usd: Number
+    delta_min_variance_shares: Number
+    delta_min_variance_usd: Number
+    gamma_shares_per_usd: Number
+    charm_shares_per_day: Number
+    dividend_rho_usd_per_bp: Number
+    theta_usd_per_business_day: Number
 
 
 class UnitOf(Part, frozen=True, kw_only=True):

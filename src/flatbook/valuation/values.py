@@ -12,7 +12,7 @@ import numpy as np
 from flatbook.kernels import european, european_tile
 from flatbook.market.view import MarketView
 from flatbook.model.instruments import Kind
-from flatbook.model.measures import CALENDAR_DAYS, N_MEASURES, VEGA_REFERENCE_DAYS, Measure
+from flatbook.model.measures import BUSINESS_DAYS, CALENDAR_DAYS, N_MEASURES, VEGA_REFERENCE_DAYS, Measure
 from flatbook.model.table import Floats
 from flatbook.valuation.chain import prepare, value_into
 from flatbook.valuation.market_class import classes_of
@@ -109,6 +109,17 @@ def _desk_units(market: MarketView, spot: Floats, raw: Floats) -> Floats:
     )  # coin bears no USD rate
     out[:, Measure.VANNA_USD_PER_POINT] = vanna * spot / 100.0
     out[:, Measure.VOLGA_USD_PER_POINT2] = raw[european.VOLGA] * scale / 1e4
+    net_theta = np.where(table.inverse, raw[european.THETA] / market.unit, 0.0)
+    out[:, Measure.GAMMA_SHARES_PER_USD] = raw[european.GAMMA] * scale
+    out[:, Measure.CHARM_SHARES_PER_DAY] = (
+        raw[european_tile.CHARM] * scale - net_theta * table.multiplier
+    ) / CALENDAR_DAYS
+    out[:, Measure.DIVIDEND_RHO_USD_PER_BP] = np.where(
+        table.inverse, 0.0, raw[european_tile.DIVIDEND_RHO] * scale / 1e4
+    )
+    out[:, Measure.THETA_USD_PER_BUSINESS_DAY] = scale * np.maximum(
+        raw[european.THETA] / BUSINESS_DAYS, -_time_value(market, raw)
+    )
     return out
 
 
@@ -118,6 +129,8 @@ def _add_smile_delta(market: MarketView, spot: Floats, dynamics: Dynamics, greek
     delta = smile_delta(market, dynamics, rows, greeks[rows, Measure.DELTA_SHARES], vega)
     greeks[rows, Measure.DELTA_SMILE_SHARES] = delta
     greeks[rows, Measure.DELTA_SMILE_USD] = delta * spot[rows]
+    greeks[rows, Measure.DELTA_MIN_VARIANCE_SHARES] = delta
+    greeks[rows, Measure.DELTA_MIN_VARIANCE_USD] = delta * spot[rows]
 
 
 def _time_value(market: MarketView, raw: Floats) -> Floats:
@@ -141,6 +154,8 @@ def _linear(market: MarketView, row: int, spot: float) -> tuple[float, Floats]:
     out[Measure.DELTA_SHARES] = notional * item.beta / spot
     out[Measure.DELTA_SMILE_USD] = out[Measure.DELTA_USD]
     out[Measure.DELTA_SMILE_SHARES] = out[Measure.DELTA_SHARES]
+    out[Measure.DELTA_MIN_VARIANCE_USD] = out[Measure.DELTA_USD]
+    out[Measure.DELTA_MIN_VARIANCE_SHARES] = out[Measure.DELTA_SHARES]
     return price, out
 
 

@@ -19,6 +19,7 @@ from flatbook.model.instruments import Instrument, Kind, Side
 from flatbook.model.table import InstrumentTable
 
 COLUMNS = ("time", "fill_id", "symbol", "side", "quantity", "price")
+OPTIONAL = ("capacity", "venue", "counterparty", "account", "strategy", "fee", "action", "refers_to")
 SIDES = {"buy": Side.BUY, "b": Side.BUY, "sell": Side.SELL, "s": Side.SELL}
 ACTIONS = ("new", "correct", "bust")
 FillEvent = Fill | FillCorrected | FillBusted
@@ -109,7 +110,7 @@ class _Reader:
     cells: dict[str, tuple[str, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
-        names = (*COLUMNS, "capacity", "venue", "fee", "action", "refers_to")
+        names = (*COLUMNS, *OPTIONAL)
         self.cells = {name: self.rows.optional(name) for name in names}
 
     def event(self, row: int, time_ns: int | None) -> FillEvent | None:
@@ -164,6 +165,9 @@ class _Reader:
             traded_ns=time_ns,
             capacity=capacity,
             venue=self._text(row, "venue"),
+            counterparty=self._text(row, "counterparty"),
+            account=self._text(row, "account"),
+            strategy=self._text(row, "strategy"),
             fee=fee,
         )
 
