@@ -116,7 +116,7 @@ def view_by_hand(instruments, *, spot, vols, rate=0.0, dividend_yield=0.0):
         slice_warning=("",) * n_slices,
         slice_confidence=np.ones(n_slices),
         slice_in_surface=np.full(n_slices, -1),
-        surfaces=(None,),
+        surfaces=(None,) * len(table.underlyings),
         dividend_years=(np.empty(0),) * len(table.underlyings),
         dividend_amount=(np.empty(0),) * len(table.underlyings),
         bid=nothing.copy(),

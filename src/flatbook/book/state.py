@@ -57,6 +57,7 @@ class Book:
     waiting: set[tuple[str, str]] = field(default_factory=set)  # (kind, id) of notices without a fill
     conflicts: dict[bytes, Conflict] = field(default_factory=dict)  # by refused content: each tells once
     fills_with_capacity: int = 0  # live fills that say for whom the other side traded
+    moved: set[int] = field(default_factory=set)  # rows whose position changed since somebody last asked
     held: dict[tuple[int, str, str], int] = field(
         default_factory=dict
     )  # net contracts by row, account and strategy; no zeros
@@ -82,6 +83,13 @@ def correct_fill(book: Book, event: FillCorrected) -> None:
 def bust_fill(book: Book, event: FillBusted) -> None:
     """Take a fill out of its position for good; a bust that precedes its fill waits for it."""
     _post(book, book.busts, event.bust_id, event)
+
+
+def positions_moved(book: Book) -> tuple[tuple[int, int], ...]:
+    """Row and net contracts of every position that changed since the last call, by row."""
+    rows = sorted(book.moved)
+    book.moved.clear()
+    return tuple((row, book.positions.get(row, FLAT).quantity) for row in rows)
 
 
 def _post(book: Book, posted: dict[str, Notice], own: str, event: NoticeEvent) -> None:
@@ -194,6 +202,7 @@ def _change(
 ) -> None:
     position = transition(book.positions.get(case.row, FLAT), terms)
     book.fills_with_capacity += sign * (terms.capacity is not Capacity.UNKNOWN)
+    book.moved.add(case.row)
     holder = (case.row, case.fill.account, case.fill.strategy)
     held = book.held.pop(holder, 0) + sign * terms.side * terms.quantity
     if held:

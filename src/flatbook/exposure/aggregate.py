@@ -96,9 +96,9 @@ def aggregate(quantity: Ints, values: Values, market: MarketView, desk: Desk) ->
         by_underlying=by_underlying,
         by_class=_sum_by(by_slice, class_of_slice, len(table.classes)),
         by_slice=by_slice,
-        desk=_desk_total(by_underlying),
+        desk=desk_total(by_underlying),
         beta_delta_usd=beta_delta,
-        beta_delta_shares=_index_shares(beta_delta, market, desk),
+        beta_delta_shares=index_shares(beta_delta, market, desk),
         unvalued=unvalued,
         bound=_bounds(quantity, unvalued, values, market, bucket),
         row_bucket=bucket,
@@ -112,13 +112,15 @@ def _sum_by(columns: Floats, group: Ints, n_groups: int) -> Floats:
     return out
 
 
-def _desk_total(by_underlying: Floats) -> Floats:
+def desk_total(by_underlying: Floats) -> Floats:
+    """Sum over underlyings, float64[N_MEASURES]; NaN for what does not add across several."""
     adds = np.array([MEANINGS[measure].adds_across_underlyings for measure in Measure])
     one = by_underlying.shape[0] == 1
     return np.where(adds | one, by_underlying.sum(axis=0), np.nan)
 
 
-def _index_shares(beta_delta: Floats, market: MarketView, desk: Desk) -> float:
+def index_shares(beta_delta: Floats, market: MarketView, desk: Desk) -> float:
+    """Beta-weighted delta of all underlyings in shares of the desk's index; NaN without an index."""
     names = market.table.underlyings
     if desk.appetite.index not in names:
         return float("nan")
@@ -131,10 +133,14 @@ def _bounds(
     table = market.table
     out = np.zeros((len(table.underlyings), len(BUCKET_NAMES), N_MEASURES))
     for row in unvalued:
-        units = abs(int(quantity[row])) * reach(market, values, row)
-        worst = worst_case(units, float(values.spot[row]), float(market.years[row]))
-        out[table.underlying_of[row], bucket[row]] += worst
+        out[table.underlying_of[row], bucket[row]] += bound_of_row(int(quantity[row]), values, market, row)
     return out
+
+
+def bound_of_row(quantity: int, values: Values, market: MarketView, row: int) -> Floats:
+    """Worst case of a position in one series without a value, float64[N_MEASURES]."""
+    units = abs(quantity) * reach(market, values, row)
+    return worst_case(units, float(values.spot[row]), float(market.variance_years[row]))
 
 
 def reach(market: MarketView, values: Values, row: int) -> float:
