@@ -148,3 +148,43 @@ def test_plotly_is_not_imported_until_a_picture_is_asked_for():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"
+
+
+def test_chains_of_one_moment_tell_nothing_of_spot_and_volatility(chain):
+    """Two copies: the report of one, and a sentence."""
+    shutil.copytree(chain, chain.parent / "other")
+    one = flatbook("fit", chain)
+    done = flatbook("fit", chain.parent / "other", chain)
+
+    assert done.returncode == 0, done.stderr
+    assert "IDX · how volatility followed spot over 2 chains: no two of them tell" in done.stdout
+    assert "how volatility followed spot" not in one.stdout
+    assert one.stdout.splitlines()[4:10] == done.stdout.splitlines()[4:10]
+
+
+def test_one_time_cannot_be_that_of_several_chains(chain):
+    done = flatbook("fit", chain, chain, "--at", "2027-01-06T15:00Z")
+
+    assert done.returncode == 2
+    assert "one time for 2 chains" in done.stderr
+
+
+@pytest.mark.market_data
+def test_days_of_spx_tell_how_volatility_followed_spot():
+    """The sell-off of early May 2019, in which the VIX rose from 13 to 19: beyond sticky strike, and most at the short end.
+
+    Too few moves for errors; the chains come in any order.
+    """
+    days = [DATA / "spx-cboe-eod-2019" / f"SPX_201905{day}.csv" for day in ("09", "03", "06", "07", "08")]
+    if not all(day.exists() for day in days):
+        pytest.skip(f"no real market data in {DATA} (set FLATBOOK_DATA)")
+    done = flatbook("fit", *days, "--underlying", "SPX")
+    table = done.stdout.split("over 5 chains")[1].splitlines()[3:10]
+    ratios, betas = ([float(line.split()[at]) for line in table] for at in (2, 4))
+
+    assert done.returncode == 0, done.stderr
+    assert "SPX_20190509.csv" in done.stdout
+    assert [int(line.split()[0]) for line in table] == [7, 14, 30, 60, 91, 182, 365]
+    assert all(1.5 < ratio < 3.0 for ratio in ratios)
+    assert betas == sorted(betas)
+    assert betas[-1] < 0.0

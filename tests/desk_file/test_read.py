@@ -89,6 +89,17 @@ def test_how_volatility_follows_spot_is_told_by_days_to_expiry():
     )  # fmt: skip
 
 
+def test_the_desk_may_use_what_was_learned_of_spot_and_volatility():
+    told = "spot_vol_estimate = true\nspot_vol_half_life_days = 20\nspot_vol_interval_minutes = 5"
+    (terms,) = parsed(VALID.replace("rate = 0.024", told)).desk.underlyings
+
+    assert (terms.spot_vol_estimate, terms.spot_vol_half_life_days, terms.spot_vol_interval_minutes) == (
+        True,
+        20.0,
+        5.0,
+    )
+
+
 def test_an_expiry_in_quotes_is_the_same_instant():
     quoted = VALID.replace("2019-06-21T09:30:00-04:00", '"2019-06-21T13:30:00Z"')
 
@@ -118,6 +129,10 @@ def test_windows_line_ends_and_a_mark_before_the_text_change_nothing():
         ("rate = 0.024", "stickiness = [1.5, 1.2]", "stickiness", "2 numbers for 1 stickiness_days", "write both lists alike in length"),
         ("rate = 0.024", "stickiness_days = [30, 7]\nstickiness = [1, 1]", "stickiness_days", "[30.0, 7.0]", "sort them"),
         ("rate = 0.024", "spot_vol_beta = -30", "spot_vol_beta", "-30", "correct it"),
+        ("rate = 0.024", 'spot_vol_estimate = "true"', "spot_vol_estimate", "'true'", "write true or false, without quotes"),
+        ("rate = 0.024", "spot_vol_estimate = 1", "spot_vol_estimate", "1", "write true or false, without quotes"),
+        ("rate = 0.024", "spot_vol_half_life_days = 0", "spot_vol_half_life_days", "0", "correct it"),
+        ("rate = 0.024", "spot_vol_interval_minutes = -1", "spot_vol_interval_minutes", "-1", "correct it"),
         ("rate = 0.024", "rates = 0.024", "rates", "unknown key 'rates'", "did you mean rate?"),
         ("rate = 0.024", "lot = 1", "lot", "unknown key 'lot'", "it belongs under [[hedge]]"),
         ("rate = 0.024", "zzz = 0.024", "zzz", "unknown key 'zzz'", "remove it"),
@@ -133,7 +148,7 @@ def test_windows_line_ends_and_a_mark_before_the_text_change_nothing():
         ("hard = 120_000", "limit_hard = 1\nhard = 2", "limit_hard", "unknown key 'limit_hard'", "did you mean hard?"),
         ("hard = 4000", "hard = 4000.5", "hard", "4000.5", "round it"),
         ('"vega_usd_per_point"', '"vega_usd"', "measure", "'vega_usd'", "did you mean vega_usd_per_point?"),
-        ('"vega_usd_per_point"', '"delta_usd"', "bucket", "bucket in a limit of delta_usd", "remove it"),
+        ('"vega_usd_per_point"', '"gap_loss_usd"', "bucket", "bucket in a limit of gap_loss_usd", "remove it"),
         ('bucket = "1m"', 'bucket = "1mo"', "bucket", "'1mo'", "did you mean 1m?"),
         ('option_class = "SPXW"', "", "option_class", "nothing", 'add it, as option_class = "SPXW"'),
         ('symbol = "ESM19"', 'symbol = ""', "symbol", "''", "it must not be empty: the contract as its venue calls it"),

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flatbook.book.view import view as book_view
 from flatbook.engine.decision import decision_of, encode_decision
 from flatbook.engine.state import State
 from flatbook.engine.step import step
+from flatbook.exposure.aggregate import aggregate
 from flatbook.journal.replay import read_decisions, read_facts
 from flatbook.journal.store import Journal
 from flatbook.limits.ladder import Step
@@ -230,3 +232,36 @@ def test_a_desk_that_changes_its_hedges_terms_is_obeyed():
 
     assert after.hedges[0].chosen.quantity == pytest.approx(10 * before.hedges[0].chosen.quantity, rel=0.1)
     assert listed.table.instruments[listed.table.row_of(FUTURE.symbol)].multiplier == FUTURE.multiplier
+
+
+def test_between_cycles_every_fill_correction_and_bust_is_in_the_running_exposure():
+    """At the values of the last cycle; a bust that came before its fill included."""
+    state, cycle = State(), None
+    for fact in index_facts(fills=_SHORT_CALLS):
+        cycle = step(state, fact) or cycle
+    second, third = fill(7, _PUTS[0], "sell", 30, 20.0), fill(8, _PUTS[1], "buy", 9, 20.0)
+    late = (
+        FillBusted(received_ns=NOW_NS, bust_id="B1", fill_id=third.fill_id),
+        second,
+        third,
+        FillBusted(received_ns=NOW_NS, bust_id="B2", fill_id=_SHORT_CALLS[0].fill_id),
+        FillCorrected(
+            received_ns=NOW_NS,
+            correction_id="C1",
+            fill_id=second.fill_id,
+            quantity=12,
+            price_ticks=2000,
+            corrected_ns=NOW_NS,
+        ),
+    )
+    for fact in late:
+        step(state, fact)
+    quantity = book_view(state.book, state.table).quantity
+
+    seen = state.running.snapshot()
+    whole = aggregate(quantity, cycle.values, cycle.market, cycle.desk)
+    assert quantity[cycle.table.row_of(_PUTS[0])] == -12
+    np.testing.assert_array_equal(seen.quantity, quantity)
+    np.testing.assert_array_equal(seen.desk, whole.desk)
+    np.testing.assert_array_equal(seen.by_bucket, whole.by_bucket)
+    assert not np.array_equal(cycle.exposure.desk, seen.desk)  # the cycle's own is left alone

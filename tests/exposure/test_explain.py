@@ -8,7 +8,7 @@ import pytest
 from flatbook.exposure.aggregate import aggregate
 from flatbook.exposure.explain import Term, explain
 from flatbook.market.clock import NS_PER_DAY
-from flatbook.model.instruments import Instrument, Kind, Payoff, Right, TickBand
+from flatbook.model.instruments import Instrument, Kind, Payoff, Right, Style, TickBand
 from flatbook.model.measures import Measure
 from flatbook.valuation.values import value
 from tests.worlds import book_of_v17, desk, option, share, view_by_hand
@@ -16,11 +16,16 @@ from tests.worlds import book_of_v17, desk, option, share, view_by_hand
 _PUBLISHED = {
     Term.DELTA: -6542.39,
     Term.GAMMA: -1069.70,
-    Term.VEGA: 204.41,
+    Term.VEGA_LEVEL: 204.41,  # both points on every strike
+    Term.VEGA_SKEW: 0.0,
+    Term.VEGA_CURVATURE: 0.0,
     Term.SPOT_VOL: 0.0,  # sticky strike
     Term.THETA: 136.77,
     Term.VANNA: 238.14,
     Term.VOLGA: -37.02,
+    Term.RATES: 0.0,
+    Term.DIVIDENDS: 0.0,
+    Term.BASIS: 0.0,
     Term.RESIDUAL: 66.93,
 }
 
@@ -135,3 +140,83 @@ def test_underlyings_are_explained_apart_and_add_up():
     assert found.pnl_by_underlying.tolist() == [100.0, 0.0]
     assert found.by_underlying[:, Term.DELTA] == pytest.approx([100.0, 0.0])
     assert found.pnl_desk == 100.0
+
+
+def _carried(market, *, rate=0.0, dividend_yield=0.0):
+    """The same market at another rate and yield."""
+    r, q = market.slice_rate + rate, market.slice_yield + dividend_yield
+    forward = market.spot[0] * np.exp((r - q) * market.slice_years)
+    discount = np.exp(-r * market.slice_years)
+    options, of = market.table.is_option, market.table.slice_of
+    return replace(
+        market,
+        slice_rate=r,
+        slice_yield=q,
+        slice_forward=forward,
+        slice_discount=discount,
+        forward=np.where(options, forward[of], np.nan),
+        discount=np.where(options, discount[of], 1.0),
+    )
+
+
+@pytest.mark.parametrize("style", list(Style))
+@pytest.mark.parametrize(
+    ("term", "move"),
+    [(Term.RATES, {"rate": 1e-4}), (Term.DIVIDENDS, {"dividend_yield": 1e-4})],
+)
+def test_a_basis_point_of_rate_or_yield_is_its_own_term(style, term, move):
+    """All but a hundredth of the P&L, and nothing anywhere else but the residual; Americans as well."""
+    listed = [option(f"{r.name}{k}", k, 120, r, style=style) for r in Right for k in (95.0, 105.0)]
+    market = view_by_hand(listed, spot=100.0, vols=[0.25, 0.22, 0.25, 0.22], rate=0.05, dividend_yield=0.02)
+    later = _carried(market, **move)
+    quantity = np.array([1000, 500, -300, 400])
+    found = explain(quantity, value(market), market, value(later), later)
+    others = [each for each in Term if each not in (term, Term.RESIDUAL)]
+
+    assert abs(found.pnl_desk) > 10.0
+    assert found.desk[term] == pytest.approx(found.pnl_desk, rel=0.01)
+    assert found.desk[others] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_forward_that_leaves_its_spot_is_dividends_to_second_order():
+    """Spot and forward move together and apart: the residual is of third order, not gamma of the forward's own move."""
+    quantity, market = book_of_v17()
+    up, g = 0.004, 0.003
+    later = replace(
+        market,
+        spot=market.spot * (1.0 + up),
+        slice_forward=market.slice_forward * (1.0 + up) * np.exp(g),
+        forward=market.forward * (1.0 + up) * np.exp(g),
+        slice_spot=market.slice_spot * (1.0 + up),
+    )
+    held = np.where(market.table.is_option, quantity, 0)
+    found = explain(held, value(market), market, value(later), later)
+
+    assert abs(found.desk[Term.DIVIDENDS]) > 100.0
+    assert abs(found.desk[Term.RESIDUAL]) < 0.01 * abs(found.desk[Term.DIVIDENDS])
+
+
+def test_a_future_that_leaves_its_index_makes_basis():
+    """50 a point, 2 contracts: the index stands still, the future rises by 3."""
+    future = Instrument(
+        symbol="F", underlying="XYZ", kind=Kind.FUTURE, multiplier=50.0, currency="USD", ticks_per_unit=100, tick_table=(TickBand(0, 25),)
+    )  # fmt: skip
+    plain = view_by_hand([future], spot=1000.0, vols=[np.nan])
+    market = replace(plain, bid=np.array([1001.0]), ask=np.array([1001.0]))
+    later = replace(plain, bid=np.array([1004.0]), ask=np.array([1004.0]))
+    found = explain(np.array([2]), value(market), market, value(later), later)
+
+    assert found.desk[Term.BASIS] == pytest.approx(300.0)
+    assert found.pnl_desk == pytest.approx(300.0)
+    assert found.desk[[Term.DELTA, Term.RESIDUAL]].tolist() == [0.0, 0.0]
+
+
+def test_rows_add_up_to_their_underlyings():
+    """By row, to their P&L and to the desk."""
+    quantity, market = book_of_v17()
+    later = _later(market, spot=97.0, vol_change=0.02)
+    found = explain(quantity, value(market), market, value(later), later)
+
+    assert found.rows.tolist() == [0, 1, 2, 3]
+    assert found.by_row.sum(axis=0) == pytest.approx(found.desk)
+    assert found.by_row.sum(axis=1) == pytest.approx(found.pnl_by_row)

@@ -9,7 +9,7 @@ from flatbook.exposure.aggregate import aggregate
 from flatbook.exposure.slides import gap, slide
 from flatbook.hedging.propose import propose, trades
 from flatbook.limits.check import check
-from flatbook.limits.readings import Measured
+from flatbook.limits.measured import Measured
 from flatbook.margin.haircut import requirement
 from flatbook.model.instruments import Right
 from flatbook.model.measures import Measure

@@ -12,8 +12,10 @@ from flatbook.model.events import (
     FillBusted,
     FillCorrected,
     ForwardQuoted,
+    HistorySeen,
     InstrumentsListed,
     LimitsSet,
+    OrdersWorking,
     QuotesSeen,
     RatesSeen,
     SessionsSeen,
@@ -63,6 +65,7 @@ FACTS: tuple[Fact, ...] = (
     ),
     SessionsSeen(received_ns=NOW, calendar="XNYS", underlyings=("SPX",), open_ns=(1, 3), close_ns=(2, 4)),
     RatesSeen(received_ns=NOW, currency="USD", maturity_ns=(1, 2), rate=(0.02, -0.001)),
+    HistorySeen(received_ns=NOW, underlying="SPX", day_ns=(1, 2), close=(2900.5, 2950.25), vol=(0.125, None)),
     DividendsSeen(received_ns=NOW, underlying="SPX", ex_ns=(1,), amount=(1.25,)),
     Fill(
         received_ns=NOW, fill_id="x-1", instrument="A", side=Side.SELL, quantity=3, price_ticks=-7, traded_ns=NOW,
@@ -71,6 +74,7 @@ FACTS: tuple[Fact, ...] = (
     FillCorrected(received_ns=NOW, correction_id="c", fill_id="x-1", quantity=2, price_ticks=8, corrected_ns=NOW),
     FillBusted(received_ns=NOW, bust_id="b", fill_id="x-1"),
     DeskSet(received_ns=NOW, desk=DESK, by="anna"),
+    OrdersWorking(received_ns=NOW, symbols=("A",), sides=(Side.SELL,), quantities=(3,), price_ticks=(None,)),
     LimitsSet(received_ns=NOW, limits=(LIMIT,), by="risk"),
     CycleDue(received_ns=NOW, reason="timer"),
 )  # fmt: skip

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flatbook.market.dynamics import SpotVolDynamics
-from flatbook.market.dynamics_estimate import FitSeen, Prior, at_tenors, begin, no_slopes
+from flatbook.market.dynamics_estimate import FitSeen, Prior, begin, no_slopes
+from flatbook.market.dynamics_history import fit_of
 from flatbook.model.errors import InvalidValueError
 from tests.market.spx import spx_view
 
@@ -21,6 +22,12 @@ _VARIANCES = np.linspace(0.03, 0.50, 60) ** 2
 
 def _prior(tenors=_TENORS, ratio=1.5):
     return Prior(dynamics=SpotVolDynamics(tenor_years=tenors, stickiness=(ratio,) * len(tenors)))
+
+
+def _fit(day, log_spot, vol, skew):
+    """A fit whose expiries stand at the tenors that are followed."""
+    spot = float(np.exp(log_spot))
+    return FitSeen(at_years=day * _DAY, spot=spot, years=np.array(_TENORS), atm_vol=vol, skew=skew)
 
 
 def _told(history, prior, half_life_years=1e6):
@@ -81,7 +88,7 @@ def _heston_history(days, seed):
             np.array([np.interp(at, _VARIANCES, table[:, j]) for j in range(len(_TENORS))])
             for table in (atm, skew)
         )
-        fits.append(FitSeen(at_years=day * _DAY, spot=float(np.exp(log_spot)), atm_vol=vols, skew=skews))
+        fits.append(_fit(day, log_spot, vols, skews))
         weights.append(skews**2 * at)
         ratios.append(_heston_ratio(at))
         normal = random.standard_normal((steps, 2))
@@ -122,7 +129,7 @@ def _stated(ratio, days, random, *, noise, tails):
     log_spot, vol, fits = 0.0, np.array([0.2, 0.2, 0.2]), []
     skew = np.array([-0.9, -0.5, -0.3])
     for day in range(days + 1):
-        fits.append(FitSeen(at_years=day * _DAY, spot=float(np.exp(log_spot)), atm_vol=vol, skew=skew))
+        fits.append(_fit(day, log_spot, vol, skew))
         x = 0.01 * (random.standard_t(5) if tails else random.standard_normal())
         log_spot += x
         vol = vol + ratio * skew * x + noise * (0.3 + 70.0 * abs(x)) * random.standard_normal(3)
@@ -153,9 +160,7 @@ def test_beta_and_tenor_exponent_are_told():
     truth = SpotVolDynamics(tenor_years=_TENORS, stickiness=(1.0,) * 3, beta=-0.8, tenor_exponent=0.6)
     log_spot, vol, fits = 0.0, np.full(3, 0.2), []
     for day in range(504):
-        fits.append(
-            FitSeen(at_years=day * _DAY, spot=float(np.exp(log_spot)), atm_vol=vol, skew=np.full(3, -0.5))
-        )
+        fits.append(_fit(day, log_spot, vol, np.full(3, -0.5)))
         x = 0.01 * random.standard_normal()
         log_spot += x
         vol = vol + truth.atm_move(float(np.expm1(x)), np.array(_TENORS)) + 0.001 * random.standard_normal(3)
@@ -214,11 +219,13 @@ def test_fits_that_say_nothing_change_nothing():
     """Out of order, without a spot; a tenor that is missing is missing only there."""
     fits = _stated(1.2, 40, np.random.default_rng(1), noise=0.001, tails=False)
     estimate = _told(fits, _prior())
-    stale = FitSeen(at_years=0.0, spot=1.0, atm_vol=np.full(3, 0.5), skew=np.full(3, -1.0))
-    blind = FitSeen(at_years=1.0, spot=float("nan"), atm_vol=np.full(3, 0.5), skew=np.full(3, -1.0))
+    stale = _fit(0, 0.0, np.full(3, 0.5), np.full(3, -1.0))
+    blind = _fit(252, np.nan, np.full(3, 0.5), np.full(3, -1.0))
+    empty = _fit(252, 0.0, np.full(3, np.nan), np.full(3, -1.0))
 
     assert estimate.after(stale) is estimate
     assert estimate.after(blind) is estimate
+    assert estimate.after(empty) is estimate
     for fit in fits:
         fit.atm_vol[2] = np.nan
     partial = _told(fits, _prior())
@@ -226,19 +233,30 @@ def test_fits_that_say_nothing_change_nothing():
     assert partial.dynamics.stickiness[2] == 1.5
 
 
-def test_constant_tenors_are_between_expiries_and_nowhere_else():
-    """Variance and skew by the root of time are met exactly where they are what they are assumed to be."""
-    years = np.array([0.02, 0.1, 0.3, 1.0])
-    vol, skew = np.sqrt((0.01 + 0.03 * years) / years), -0.2 / np.sqrt(years)
-    atm, slope = at_tenors(years, vol, skew, np.array([0.01, 0.05, 0.2, 1.0, 2.0]))
-    holes = at_tenors(years, np.where(years == 0.1, np.nan, vol), skew, np.array([0.05]))
+@pytest.mark.parametrize("ratio", [0.0, 1.6])
+def test_expiries_that_draw_near_are_no_move_of_volatility(ratio):
+    """Thirty days of four expiries on a rising term structure: each tenor has the ratio that all expiries share.
 
-    assert np.isnan(atm).tolist() == np.isnan(slope).tolist() == [True, False, False, False, True]
-    t = np.array([0.05, 0.2, 1.0])
-    assert atm[1:4] == pytest.approx(np.sqrt((0.01 + 0.03 * t) / t), rel=1e-12)
-    assert slope[1:4] == pytest.approx(-0.2 / np.sqrt(t), rel=1e-12)
-    assert holes[0] == pytest.approx([np.sqrt((0.01 + 0.03 * 0.05) / 0.05)], rel=1e-12)
-    assert np.isnan(at_tenors(np.empty(0), np.empty(0), np.empty(0), t)[0]).all()
+    Vols at the money rise with the root of time, so that every expiry falls day by day; one day is lost by none of them.
+    """
+    random, log_spot, fits = np.random.default_rng(2), 0.0, []
+    for day in range(30):
+        years = np.array([40.0, 61.0, 130.0, 400.0]) / 365.0 - day / 365.0
+        level = 0.15 + 0.05 * np.sqrt(years) - ratio * 0.1 / np.sqrt(years) * log_spot
+        fits.append(
+            FitSeen(
+                at_years=day / 365.0,
+                spot=float(np.exp(log_spot)),
+                years=years,
+                atm_vol=level,
+                skew=-0.1 / np.sqrt(years),
+            )
+        )
+        log_spot += 0.01 * random.standard_normal()
+    found = _told(fits, _prior(tenors=(0.005, 0.15, 0.5, 2.0))).on_skew
+
+    assert found.slope[1:3] == pytest.approx([ratio] * 2, abs=0.05)
+    assert np.isnan(found.slope[[0, 3]]).all()
 
 
 def test_impossible_priors_are_refused():
@@ -252,29 +270,13 @@ def test_impossible_priors_are_refused():
 _SPX_TENORS = tuple(days / 365 for days in (7, 14, 30, 60, 91, 182))
 
 
-def _spx_fit(day):
-    """One day's fit of the weekly (PM) class at constant tenors."""
-    seen = spx_view(day)
-    skew = np.full(seen.slice_years.size, np.nan)
-    for s in np.flatnonzero(seen.slice_in_surface >= 0).tolist():
-        surface = seen.surfaces[int(seen.table.underlying_of_slice[s])]
-        skew[s] = surface.skew(int(seen.slice_in_surface[s]))
-    weekly = np.array([key.option_class == "SPXW" for key in seen.table.slices])
-    atm, slope = at_tenors(
-        seen.slice_years[weekly], seen.slice_atm_vol[weekly], skew[weekly], np.array(_SPX_TENORS)
-    )
-    return FitSeen(
-        at_years=seen.now_ns / 1e9 / 86_400 / 365, spot=float(seen.spot[0]), atm_vol=atm, skew=slope
-    )
-
-
 @pytest.mark.market_data
 def test_nine_days_of_spx_say_little_and_say_so():
     """The sell-off of May 2019 without the stale copy of the 27th: seven moves, of which fewer than three count.
 
     The raw ratios are near 1 and the betas those of an index; neither is worth more than the prior.
     """
-    fits = [_spx_fit(day) for day in ("03", "06", "07", "08", "09", "13", "14", "31")]
+    fits = [fit_of(spx_view(day), 0) for day in ("03", "06", "07", "08", "09", "13", "14", "31")]
     prior = _prior(tenors=_SPX_TENORS)
     estimate = _told(fits, prior, 0.25)
     found = estimate.on_skew

@@ -61,9 +61,9 @@ def the_desk(*, calendar="", rate=None, clock=None, events=()):
     )
 
 
-def term_of(desk, *more, days=(3, 10, 31, 120), vols=None, curve=True, dividends=()):
-    """The term structure of a chain of Black prices, and the view it stands in."""
-    state, listed, bids, asks = State(), [], [], []
+def facts_of(desk, *more, days=(3, 10, 31, 120), vols=None, curve=True, dividends=()):
+    """A chain of Black prices."""
+    listed, bids, asks = [], [], []
     for number, day in enumerate(days):
         years, vol = day / 365.0, 0.2 if vols is None else vols[number]
         present = sum(amount * np.exp(-RATE * at) for at, amount in dividends if at < years)
@@ -92,7 +92,13 @@ def term_of(desk, *more, days=(3, 10, 31, 120), vols=None, curve=True, dividends
                 rate=(RATE, RATE),
             )
         )
-    for fact in facts:
+    return facts
+
+
+def term_of(desk, *more, **chain):
+    """The term structure of a chain of Black prices, and the view it stands in."""
+    state = State()
+    for fact in facts_of(desk, *more, **chain):
         step(state, fact)
     cycle = step(state, CycleDue(received_ns=NOW_NS, reason="test"))
     return cycle.market.term, cycle.market
@@ -147,7 +153,8 @@ def test_without_a_calendar_variance_time_is_calendar_time():
         term, market = term_of(desk, sessions())
 
         assert term.variance_years.tolist() == market.slice_years.tolist()
-        assert term.variance_vol.tolist() == market.slice_atm_vol.tolist()
+        assert term.calendar_vol.tolist() == market.slice_atm_vol.tolist()
+        assert market.clocks == ()
 
 
 def test_with_a_calendar_the_same_variance_is_spread_over_variance_time():
@@ -157,13 +164,14 @@ def test_with_a_calendar_the_same_variance_is_spread_over_variance_time():
     opens, closes = np.array(seen.open_ns), np.array(seen.close_ns)
     weights = weights_of_day(session_hours=7.0, overnight_share=0.3, weekend=0.2, holiday=0.05)
     expiry_ns = np.array([key.expiry_ns for key in market.table.slices])
-    total = market.slice_atm_vol**2 * market.slice_years
+    total = market.slice_atm_vol**2 * term.variance_years
 
     assert term.variance_years == pytest.approx(
         variance_clock(opens, closes, weights).tau(NOW_NS, expiry_ns), rel=1e-14
     )
     assert not np.allclose(term.variance_years, market.slice_years, rtol=1e-3)
-    assert term.variance_vol**2 * term.variance_years == pytest.approx(total, rel=1e-12)
+    assert term.calendar_vol**2 * market.slice_years == pytest.approx(total, rel=1e-12)
+    assert total == pytest.approx(0.04 * market.slice_years, rel=1e-2)  # quotes are whole pennies
     forward = np.cumsum(term.forward_vol**2 * np.diff(term.variance_years, prepend=0.0))
     assert forward == pytest.approx(total, rel=1e-12)
 
@@ -171,7 +179,7 @@ def test_with_a_calendar_the_same_variance_is_spread_over_variance_time():
 def test_the_last_seconds_count_each_alike():
     """Expiry at the close: two seconds have twice the variance of one, and the nanosecond its share."""
     seen = sessions()
-    clock = clock_of(seen, the_desk(calendar="TEST"), "XYZ")
+    clock = clock_of(seen, the_desk(calendar="TEST"), "XYZ", {})
     assert clock is not None
     close = np.array([seen.close_ns[300]])
     left = [float(clock.tau(int(close[0]) - ns, close)[0]) for ns in (1, SECOND, 2 * SECOND)]
@@ -190,7 +198,7 @@ def test_a_market_that_never_closes_has_no_night():
         open_ns=opens,
         close_ns=tuple(each + DAY for each in opens),
     )
-    clock = clock_of(seen, the_desk(calendar="24/7"), "XYZ")
+    clock = clock_of(seen, the_desk(calendar="24/7"), "XYZ", {})
 
     assert clock is not None
     assert clock.tau(NOW_NS, np.array([NOW_NS + 100 * DAY]))[0] == pytest.approx(100.0 / 365.0, rel=1e-12)

@@ -13,6 +13,7 @@ from flatbook.adapters.files.market import read_market
 from flatbook.cli.times import parse_at
 from flatbook.engine.state import State
 from flatbook.engine.step import step
+from flatbook.exposure.reference_vol import reference_vols
 from flatbook.kernels.black import price_european
 from flatbook.market.clock import tau
 from flatbook.market.quotes import QuoteStatus
@@ -31,7 +32,6 @@ from flatbook.model.parameters import (
 )
 from flatbook.quoting.propose import QuoteReason
 from flatbook.quoting.ticks import NO_PRICE
-from flatbook.riskprice.price import reference_vols
 
 DATA = Path(os.environ.get("FLATBOOK_DATA", Path(__file__).parents[3] / "shared" / "data"))
 pytestmark = pytest.mark.market_data

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from flatbook.exposure.aggregate import aggregate
+from flatbook.exposure.reference_vol import reference_vols
 from flatbook.model.measures import Measure
-from flatbook.riskprice.price import FACTORS, reference_vols, risk_price
+from flatbook.riskprice.price import FACTORS, risk_price
 from flatbook.valuation.values import value
 from tests.worlds import book_of_v17, desk
 

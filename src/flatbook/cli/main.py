@@ -55,6 +55,16 @@ def plan(
     underlying: Annotated[
         str | None, typer.Option(help="Read this underlying only, where a file holds several.")
     ] = None,
+    working: Annotated[
+        Path | None,
+        typer.Option(
+            help="Orders in the market, CSV or Parquet: symbol, side, quantity; shows the book if all fill."
+        ),
+    ] = None,
+    what_if: Annotated[
+        Path | None,
+        typer.Option(help="Trades to think about, as --working: shows the book and its limits after them."),
+    ] = None,
     json: Annotated[
         Path | None, typer.Option(help="Write the report as JSON (schema: docs/report-schema.md).")
     ] = None,
@@ -80,6 +90,8 @@ def plan(
             at=at,
             market_format=market_format,
             underlying=underlying,
+            working=working,
+            what_if=what_if,
             json=json,
             html=html,
             journal=journal,
@@ -149,8 +161,12 @@ def imply(
 
 @app.command()
 def fit(
-    chain: Annotated[
-        Path, typer.Argument(help="A file or a folder in one of the formats of `flatbook formats`.")
+    chains: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="CHAIN...",
+            help="Files or folders in the formats of `flatbook formats`; the latest is reported.",
+        ),
     ],
     at: Annotated[
         str | None, typer.Option(help="Time of valuation, ISO 8601 with zone: 2015-12-24T11:00-05:00.")
@@ -168,14 +184,66 @@ def fit(
         Path | None, typer.Option(help="Write the pictures as one self-contained HTML page.")
     ] = None,
 ) -> None:
-    """Fit the volatility surface of a chain, say how good it is, and draw it.
+    """Fit the volatility surface of a chain, say how good it is, and draw it; of several, say how volatility followed spot.
 
     Example: [bold]flatbook fit chain.csv --html surface.html[/bold]
     """
     from flatbook.cli.fit import Wanted, make_fit
 
     make_fit(
-        Wanted(chain=chain, at=at, market_format=market_format, underlying=underlying, json=json, html=html)
+        Wanted(
+            chains=tuple(chains),
+            at=at,
+            market_format=market_format,
+            underlying=underlying,
+            json=json,
+            html=html,
+        )
+    )
+
+
+@app.command()
+def attribute(
+    chains: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="CHAIN...",
+            help="Two or more files or folders in the formats of `flatbook formats`, of different instants.",
+        ),
+    ],
+    desk: Annotated[Path, typer.Option(help="The desk: hedge instruments, dynamics (desk.toml).")],
+    fills: Annotated[
+        Path, typer.Option(help="Fills, CSV or Parquet; those before the first chain are the opening book.")
+    ],
+    market_format: Annotated[
+        str | None, typer.Option("--format", help="Name the market format instead of detecting it.")
+    ] = None,
+    underlying: Annotated[
+        str | None, typer.Option(help="Read this underlying only, where a file holds several.")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write the report as JSON (schema: docs/attribution.md).")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write statement and pictures as one self-contained HTML page.")
+    ] = None,
+) -> None:
+    """Attribute a book's P&L through several chains: identity, Greeks, full revaluation, and what nothing explains.
+
+    Example: [bold]flatbook attribute chains/*.csv --desk desk.toml --fills fills.csv --html attribution.html[/bold]
+    """
+    from flatbook.cli.attribute import Wanted, make_attribution
+
+    make_attribution(
+        Wanted(
+            chains=tuple(chains),
+            desk=desk,
+            fills=fills,
+            market_format=market_format,
+            underlying=underlying,
+            json=json,
+            html=html,
+        )
     )
 
 

@@ -33,6 +33,8 @@ class Wanted:
     at: str | None
     market_format: str | None
     underlying: str | None
+    working: Path | None
+    what_if: Path | None
     json: Path | None
     html: Path | None
     journal: Path | None
@@ -57,13 +59,15 @@ def make_plan(wanted: Wanted) -> None:
             market_format=wanted.market_format,
             at_ns=None if wanted.at is None else parse_at(wanted.at),
             underlying=wanted.underlying,
+            working=wanted.working,
+            what_if=wanted.what_if,
             progress=progress,
         )
         warm_up(Console(stderr=True, quiet=wanted.quiet), families_for(inputs.table))
         with closing(Journal.create(wanted.journal, manifest(wanted.config))) as journal:
             outcome = run(inputs, journal, progress)
         progress("making the report")
-        report = plan_report(outcome.cycle, sources=_sources(wanted, inputs, outcome))
+        report = plan_report(outcome.cycle, sources=_sources(wanted, inputs, outcome), asked=outcome.asked)
         _write(wanted, report, progress)
     print_plan(report, out)
     for kind, path in (("report", wanted.html), ("JSON", wanted.json), ("journal", wanted.journal)):
@@ -72,8 +76,15 @@ def make_plan(wanted: Wanted) -> None:
 
 
 def _faults_of_outputs(wanted: Wanted) -> list[Fault]:
+    inputs = {
+        "--book": wanted.book,
+        "--config": wanted.config,
+        "--market": wanted.market,
+        "--working": wanted.working,
+        "--what-if": wanted.what_if,
+    }
     return faults_of_outputs(
-        {"--book": wanted.book, "--config": wanted.config, "--market": wanted.market},
+        {name: path for name, path in inputs.items() if path is not None},
         {"--json": wanted.json, "--html": wanted.html, "--journal": wanted.journal},
         never_over="--journal",
     )

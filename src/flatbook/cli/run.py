@@ -9,13 +9,23 @@ from flatbook.adapters.calendars import sessions_of_desk
 from flatbook.adapters.desk_file.read import DeskFile, check_desk_against, read_desk
 from flatbook.adapters.files.fills import FillsFile, read_fills
 from flatbook.adapters.files.market import MarketFile, read_market
+from flatbook.adapters.files.orders import read_orders
 from flatbook.engine.cycle import Cycle
 from flatbook.engine.decision import decision_of, encode_decision
+from flatbook.engine.measure import WhatIf, contracts_of, what_if
 from flatbook.engine.state import State
 from flatbook.engine.step import step
 from flatbook.journal.store import Journal
 from flatbook.model.errors import Fault, FaultsError, InvalidValueError, fail_on
-from flatbook.model.events import CycleDue, DeskSet, Fact, InstrumentsListed, LimitsSet, SessionsSeen
+from flatbook.model.events import (
+    CycleDue,
+    DeskSet,
+    Fact,
+    InstrumentsListed,
+    LimitsSet,
+    OrdersWorking,
+    SessionsSeen,
+)
 from flatbook.model.instruments import Instrument
 from flatbook.model.table import EMPTY_TABLE, InstrumentTable
 
@@ -32,6 +42,8 @@ class Inputs:
     desk: DeskFile
     table: InstrumentTable  # what can be in the book
     sessions: tuple[SessionsSeen, ...]  # of the calendars that the desk names
+    working: OrdersWorking | None  # our orders in the market; None: nobody told
+    what_if: OrdersWorking | None  # trades to think about
 
     def facts(self) -> Iterable[Fact]:
         """The events of the day in the order in which a desk would have met them, a cycle last."""
@@ -42,6 +54,8 @@ class Inputs:
         yield from (event for event in self.market.events if not isinstance(event, InstrumentsListed))
         yield from self.sessions
         yield from self.fills.events
+        if self.working is not None:
+            yield self.working
         yield CycleDue(received_ns=at_ns, reason="plan")
 
 
@@ -51,6 +65,7 @@ class Outcome:
 
     cycle: Cycle
     journal_head: bytes
+    asked: tuple[WhatIf, ...]  # what would be
 
 
 def read_inputs(
@@ -63,6 +78,8 @@ def read_inputs(
     at_ns: int | None,
     underlying: str | None,
     progress: Progress,
+    working: Path | None = None,
+    what_if: Path | None = None,
 ) -> Inputs:
     """Read the three inputs; the faults of all are told at once, after those that `faults` holds already.
 
@@ -90,10 +107,20 @@ def read_inputs(
     sessions = _gather(faults, lambda: _sessions(desk, chain, table))
     progress("reading the fills")
     fills = _gather(faults, lambda: read_fills(book, table=table, at_ns=chain.at_ns))
+    at_work = _orders(faults, working, table, chain.at_ns)
+    thought_of = _orders(faults, what_if, table, chain.at_ns)
     fail_on(faults)
     assert fills is not None
     assert sessions is not None
-    return Inputs(market=chain, fills=fills, desk=desk, table=table, sessions=sessions)
+    return Inputs(
+        market=chain,
+        fills=fills,
+        desk=desk,
+        table=table,
+        sessions=sessions,
+        working=at_work,
+        what_if=thought_of,
+    )
 
 
 def run(inputs: Inputs, journal: Journal, progress: Progress) -> Outcome:
@@ -108,7 +135,14 @@ def run(inputs: Inputs, journal: Journal, progress: Progress) -> Outcome:
         assert cycle is not None, "a plan ends with a cycle"
         progress("writing the journal")
         journal.append_decision(encode_decision(decision_of(cycle)), cycle.sequence)
-    return Outcome(cycle=cycle, journal_head=journal.head)
+    progress("asking what if")
+    asked = () if inputs.what_if is None else (_what_if(inputs.what_if, cycle, state),)
+    return Outcome(cycle=cycle, journal_head=journal.head, asked=asked)
+
+
+def _what_if(orders: OrdersWorking, cycle: Cycle, state: State) -> WhatIf:
+    trades = contracts_of(orders, cycle.table)
+    return what_if("the trades asked about", trades, cycle.held.quantity, cycle.basis, state.limits)
 
 
 def _gather(faults: list[Fault], read: Callable[[], _T]) -> _T | None:
@@ -117,6 +151,12 @@ def _gather(faults: list[Fault], read: Callable[[], _T]) -> _T | None:
     except FaultsError as error:
         faults.extend(error.faults)
         return None
+
+
+def _orders(
+    faults: list[Fault], path: Path | None, table: InstrumentTable, at_ns: int
+) -> OrdersWorking | None:
+    return None if path is None else _gather(faults, lambda: read_orders(path, table=table, at_ns=at_ns))
 
 
 def _sessions(desk: DeskFile, chain: MarketFile, table: InstrumentTable) -> tuple[SessionsSeen, ...]:

@@ -134,6 +134,12 @@ FAMILIES: dict[str, tuple[Step, ...]] = {
             _ONE * 0.08, *_AMERICAN[:3], *_AMERICAN[4:], *_PAYS, _MEETS, _ONE * 1e-9, 1e-4, *_SIZE
         ),
         lambda: dividend_slides.reprice_cash_dividends(*_AMERICAN, *_PAYS, _MEETS, *_SIZE, *_STILL),
+        lambda: dividend_slides.read_between_vols(
+            np.ones((1, 3, 1)),
+            dividend_slides.root_vol_nodes(_ONE * 0.1, _ONE * 0.2, 3),
+            np.full((1, 1, 1), 0.15),
+        ),
+        lambda: dividend_slides.error_between_vols(np.ones((1, 3, 1))),
     ),
     "American options on a lattice": (
         lambda: tree.price_american(*_AMERICAN, 11, _NONE, _NONE),

@@ -3,27 +3,20 @@
 from dataclasses import dataclass
 
 from flatbook.book.view import BookView
+from flatbook.engine.measure import Basis, Measurement, WhatIf
 from flatbook.exposure.aggregate import Exposure
-from flatbook.exposure.slides import Gaps, Slides
+from flatbook.exposure.scenario_sheets import Sheets
+from flatbook.exposure.slides import Gaps, Ladder, Slides
 from flatbook.hedging.propose import Hedge
 from flatbook.limits.check import Standing
 from flatbook.margin.haircut import Capital
+from flatbook.market.dynamics_estimate import DynamicsEstimate
 from flatbook.market.view import MarketView
 from flatbook.model.parameters import Desk
 from flatbook.model.table import InstrumentTable
 from flatbook.quoting.propose import Quotes
 from flatbook.riskprice.price import RiskPrice
 from flatbook.valuation.values import Values
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Residual:
-    """What remains once the proposed hedges are done."""
-
-    exposure: Exposure
-    slides: Slides
-    gaps: Gaps
-    capital: Capital
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +28,36 @@ class Cycle:
     desk: Desk
     table: InstrumentTable
     market: MarketView
+    spot_vol: tuple[DynamicsEstimate, ...]  # by underlying: what was learned before this cycle
     book: BookView
     values: Values
-    exposure: Exposure
-    slides: Slides
-    gaps: Gaps
-    capital: Capital
+    basis: Basis
+    held: Measurement  # the book
+    ladders: tuple[Ladder, ...]  # slides that the desk set, of the book
+    sheets: Sheets  # of the book: expiry day, early exercise, events, history
     standing: Standing
     price: RiskPrice
     hedges: tuple[Hedge, ...]
     quotes: Quotes
-    residual: Residual
+    residual: Measurement  # the book once the proposed hedges are done
+    working: WhatIf | None  # the book if every order at work fills; None: nobody told of orders
+
+    @property
+    def exposure(self) -> Exposure:
+        """Of the book."""
+        return self.held.exposure
+
+    @property
+    def slides(self) -> Slides:
+        """Of the book."""
+        return self.held.slides
+
+    @property
+    def gaps(self) -> Gaps:
+        """Of the book."""
+        return self.held.gaps
+
+    @property
+    def capital(self) -> Capital:
+        """Of the book."""
+        return self.held.capital

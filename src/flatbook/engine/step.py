@@ -5,60 +5,66 @@ This is the only file that knows the order of the rooms. Every arrow of the syst
 
 from typing import assert_never
 
+import numpy as np
 from msgspec.structs import replace
 
-from flatbook.book.state import book_fill, bust_fill, correct_fill
+from flatbook.book.state import book_fill, bust_fill, correct_fill, positions_moved
 from flatbook.book.view import view as book_view
-from flatbook.engine.cycle import Cycle, Residual
+from flatbook.engine.cycle import Cycle
+from flatbook.engine.measure import basis_of, contracts_of, measure, stand, what_if
 from flatbook.engine.state import State
-from flatbook.exposure.aggregate import aggregate
-from flatbook.exposure.slides import gap, slide
+from flatbook.exposure.running import running
+from flatbook.exposure.scenario_sheets import scenario_sheets
+from flatbook.exposure.slides import ladder
 from flatbook.hedging import propose as hedging
-from flatbook.limits.check import check
-from flatbook.limits.readings import Measured
-from flatbook.limits.state import remember, set_limits
-from flatbook.margin.haircut import requirement
+from flatbook.limits.state import override_limit, remember, set_fast_market, set_limits
 from flatbook.market.build import view as market_view
+from flatbook.market.event_memory import remember_events
 from flatbook.market.state import (
     grow,
     remember_quotes,
     remember_surfaces,
     see_dividends,
     see_forward,
+    see_history,
     see_quotes,
     see_rates,
     see_sessions,
     see_underlying,
 )
-from flatbook.market.view import MarketView
 from flatbook.model.errors import FlatbookError
 from flatbook.model.events import (
     CycleDue,
     DeskSet,
     DividendsSeen,
     Fact,
+    FastMarketSet,
     Fill,
     FillBusted,
     FillCorrected,
     ForwardQuoted,
+    HistorySeen,
     InstrumentsListed,
+    LimitOverridden,
     LimitsSet,
+    OrdersWorking,
     QuotesSeen,
     RatesSeen,
     SessionsSeen,
+    Told,
     UnderlyingQuoted,
 )
 from flatbook.model.instruments import Instrument
 from flatbook.model.parameters import Desk
-from flatbook.model.table import Ints
+from flatbook.model.table import InstrumentTable, Ints
 from flatbook.quoting import propose as quoting
 from flatbook.riskprice.cost import cheapest_costs
 from flatbook.riskprice.price import risk_price
-from flatbook.valuation.spot_vol import dynamics_of
-from flatbook.valuation.values import Values, value
+from flatbook.valuation.spot_vol import dynamics_of, estimates_of
+from flatbook.valuation.values import value
 
 
-def step(state: State, event: Fact) -> Cycle | None:  # noqa: C901, PLR0912 - one line an event
+def step(state: State, event: Fact) -> Cycle | None:
     """Take one event.
 
     Returns
@@ -75,6 +81,20 @@ def step(state: State, event: Fact) -> Cycle | None:  # noqa: C901, PLR0912 - on
         f"event {event.sequence} after {state.sequence}"
     )
     state.sequence = event.sequence
+    if not isinstance(event, CycleDue):
+        _fold(state, event)
+        return None
+    cycle = decide(state, event)
+    remember_quotes(state.market, state.table, cycle.market.status, event.received_ns)
+    remember_surfaces(state.market, cycle.market, cycle.desk)
+    remember_events(state.market, cycle.market)
+    remember(state.limits, cycle.standing.memory)
+    state.running = running(cycle.exposure, cycle.values, cycle.market, cycle.desk)
+    return cycle
+
+
+def _fold(state: State, event: Told) -> None:  # noqa: C901, PLR0912 - one line an event
+    """Take a fact that asks for no decision."""
     match event:
         case QuotesSeen():
             see_quotes(state.market, state.table, event)
@@ -88,29 +108,33 @@ def step(state: State, event: Fact) -> Cycle | None:  # noqa: C901, PLR0912 - on
             see_rates(state.market, event)
         case DividendsSeen():
             see_dividends(state.market, event)
+        case HistorySeen():
+            see_history(state.market, event)
         case Fill():
             book_fill(state.book, state.table.row_of(event.instrument), event)
+            _follow_book(state)
         case FillCorrected():
             correct_fill(state.book, event)
+            _follow_book(state)
         case FillBusted():
             bust_fill(state.book, event)
+            _follow_book(state)
         case InstrumentsListed():
             state.desk_listed.difference_update(item.symbol for item in event.instruments)
             _list(state, event.instruments)
         case DeskSet():
             _list_hedges(state, event.desk)
             state.desk = event.desk
+        case OrdersWorking():
+            state.working = event
         case LimitsSet():
             set_limits(state.limits, event)
-        case CycleDue():
-            cycle = decide(state, event)
-            remember_quotes(state.market, state.table, cycle.market.status, event.received_ns)
-            remember_surfaces(state.market, state.table, cycle.market.surfaces)
-            remember(state.limits, {one.limit.name: one.step for one in cycle.standing.limits})
-            return cycle
+        case LimitOverridden():
+            override_limit(state.limits, event)
+        case FastMarketSet():
+            set_fast_market(state.limits, event)
         case _:
             assert_never(event)
-    return None
 
 
 def decide(state: State, due: CycleDue) -> Cycle:
@@ -121,48 +145,52 @@ def decide(state: State, due: CycleDue) -> Cycle:
         raise FlatbookError(msg)
     book = book_view(state.book, table)
     market = market_view(state.market, table, due.received_ns, desk)
-    values = value(market, dynamics_of(desk, table.underlyings))
-    exposure = aggregate(book.quantity, values, market, desk)
-    slides = slide(book.quantity, values, market)
-    capital = requirement(book.quantity, values, market, desk)
-    gaps = gap(slides)
-    measured = Measured(
-        exposure=exposure, gaps=gaps, capital=capital, values=values, market=market, desk=desk
-    )
-    standing = check(measured, state.limits.limits, state.limits.steps)
-    price = risk_price(exposure, values, market, desk, cheapest_costs(desk, table, values))
-    hedges = hedging.propose(exposure, price, standing, values, market, desk)
+    spot_vol = estimates_of(desk, table.underlyings, state.market.spot_vol)
+    values = value(market, dynamics_of(desk, table.underlyings, spot_vol))
+    orders = contracts_of(state.working, table)
+    basis = basis_of(values, market, desk, _reach(book.quantity, orders, desk, table))
+    held = measure(book.quantity, basis)
+    sheets = scenario_sheets(book.quantity, values, market, past=held.past)
+    standing = stand(held, basis, state.limits)
+    price = risk_price(held.exposure, values, market, desk, cheapest_costs(desk, table, values))
+    hedges = hedging.propose(held.exposure, price, standing, values, market, desk)
     quotes = quoting.propose(values, price, standing, book.quantity, market, desk.quoting)
-    residual = _residual(book.quantity + hedging.trades(hedges, len(table.instruments)), values, market, desk)
+    traded = hedging.trades(hedges, len(table.instruments))
     return Cycle(
         sequence=due.sequence,
         now_ns=due.received_ns,
         desk=desk,
         table=table,
         market=market,
+        spot_vol=spot_vol,
         book=book,
         values=values,
-        exposure=exposure,
-        slides=slides,
-        gaps=gaps,
-        capital=capital,
+        basis=basis,
+        held=held,
+        ladders=tuple(ladder(book.quantity, values, market, terms) for terms in desk.slides),
+        sheets=sheets,
         standing=standing,
         price=price,
         hedges=hedges,
         quotes=quotes,
-        residual=residual,
+        residual=measure(book.quantity + traded, basis),
+        working=None
+        if state.working is None
+        else what_if("orders at work", orders, book.quantity, basis, state.limits),
     )
 
 
-def _residual(quantity: Ints, values: Values, market: MarketView, desk: Desk) -> Residual:
-    """Measure the book again as if the hedges were done."""
-    slides = slide(quantity, values, market)
-    return Residual(
-        exposure=aggregate(quantity, values, market, desk),
-        slides=slides,
-        gaps=gap(slides),
-        capital=requirement(quantity, values, market, desk),
-    )
+def _follow_book(state: State) -> None:
+    """Keep the running exposure beside the book between cycles."""
+    for row, quantity in positions_moved(state.book):
+        if state.running is not None:
+            state.running.hold(row, quantity)
+
+
+def _reach(quantity: Ints, working: Ints, desk: Desk, table: InstrumentTable) -> Ints:
+    """Rows that the book, its hedges and its orders at work can be made of."""
+    hedges = [table.row_of(terms.instrument.symbol) for terms in desk.hedges]
+    return np.union1d(np.flatnonzero((quantity != 0) | (working != 0)), np.array(hedges, dtype=np.int64))
 
 
 def _list_hedges(state: State, desk: Desk) -> None:

@@ -1,10 +1,12 @@
 """Options with cash dividends over many spots and vols: one solution per vol tells every spot.
 
 A slide solves each option once per vol and reads the spots from the nodes. Where slides are asked again and again,
-profiles at a few vols are kept, and any vol between is a polynomial through them in the logarithm of the vol.
+profiles at a few vols are kept, and any vol between is a polynomial through them in the logarithm of the vol. Where each
+spot has vols of its own, prices at a few vols are a polynomial in the root of the vol, which also serves next to no vol.
 
 Sources: those of `dividend_grid`; J.-P. Berrut and L. Trefethen, "Barycentric Lagrange interpolation", SIAM Review 46
-(2004) 501-517.
+(2004) 501-517; L. Trefethen, "Approximation Theory and Approximation Practice" (2013), ch. 3-8, for the last
+coefficients as a measure of the error.
 """
 
 import math
@@ -31,6 +33,8 @@ from flatbook.kernels.grid_tile import (
 )
 
 PROFILE_HEAD = 5  # before its nodes a profile keeps: first log spot, log step, sign, exercise strike, ceiling
+
+_TAIL = 3  # coefficients that measure the error of a polynomial
 
 _VOL_FLOOR = 0.001  # a shift takes a vol no lower, as in `scenarios`
 
@@ -195,6 +199,97 @@ def evaluate_profiles(profiles: Floats, vols: Floats, spots: Floats, wanted: Flo
                 for k in range(m):
                     price += weights[b, k] * at_spot[k]
                 out[i, a, b] = price if price > least or math.isnan(price) else least
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def root_vol_nodes(low: Floats, high: Floats, count: int) -> Floats:
+    """Vols from `low` to `high`, float64[n] at or above zero, at the Chebyshev extrema of their roots: [n, count].
+
+    Those of count 2 c - 1 are those of count c and one between each two.
+    """
+    out = np.empty((low.size, count))
+    for i in range(low.size):
+        first, last = math.sqrt(low[i]), math.sqrt(high[i])
+        half = max(0.5 * (last - first), 1e-6 * last + 1e-9)
+        for k in range(count):
+            root = first + half * (1.0 - math.cos(math.pi * k / (count - 1)))
+            out[i, k] = root * root
+        out[i, 0], out[i, count - 1] = low[i], max(high[i], out[i, count - 1])
+    return out
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def read_between_vols(prices: Floats, vols: Floats, wanted: Floats) -> Floats:
+    """Price at any vol from prices at a few, each spot with vols of its own.
+
+    Parameters
+    ----------
+    prices : float64[n, n_nodes, n_spots]
+        At `vols`, from `reprice_cash_dividends`.
+    vols : float64[n, n_nodes]
+        From `root_vol_nodes`.
+    wanted : float64[n, n_spots, n_vols]
+        Annual decimals between the first and the last of `vols`; beyond them NaN.
+
+    Returns
+    -------
+    float64[n, n_spots, n_vols]
+        Price units; a polynomial may undercut what exercise gives.
+    """
+    n, m = vols.shape
+    out = np.empty(wanted.shape)
+    roots = np.empty(m)
+    for i in range(n):
+        for k in range(m):
+            roots[k] = math.sqrt(vols[i, k])
+        for a in range(wanted.shape[1]):
+            for b in range(wanted.shape[2]):
+                out[i, a, b] = _between(prices[i, :, a], roots, math.sqrt(wanted[i, a, b]))
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def _between(prices: Floats, roots: Floats, root: float) -> float:
+    """The barycentric formula of the second kind, for Chebyshev extrema."""
+    m = roots.size
+    slack = 1e-12 * roots[m - 1]
+    if not roots[0] - slack <= root <= roots[m - 1] + slack:
+        return math.nan
+    above, below, weight = 0.0, 0.0, 1.0
+    for k in range(m):
+        away = root - roots[k]
+        if away == 0.0:
+            at_node: float = prices[k]
+            return at_node
+        share = (0.5 if k == 0 or k == m - 1 else 1.0) * weight / away
+        above, below, weight = above + share * prices[k], below + share, -weight
+    return above / below
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def error_between_vols(prices: Floats) -> Floats:
+    """Measure of the error of `read_between_vols`: the last coefficients of its polynomial, together.
+
+    Parameters
+    ----------
+    prices : float64[n, n_nodes, n_spots]
+
+    Returns
+    -------
+    float64[n, n_spots]
+        Price units.
+    """
+    n, m, spots = prices.shape
+    out = np.zeros((n, spots))
+    for degree in range(m - _TAIL, m):
+        for i in range(n):
+            for a in range(spots):
+                total = 0.0
+                for k in range(m):
+                    share = 0.5 if k == 0 or k == m - 1 else 1.0
+                    total += share * math.cos(math.pi * degree * k / (m - 1)) * prices[i, k, a]
+                out[i, a] += abs(total) * (1.0 if degree == m - 1 else 2.0) / (m - 1)
     return out
 
 

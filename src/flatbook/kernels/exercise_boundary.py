@@ -61,6 +61,9 @@ _FALL_MAX, _RISE_MAX = (
     0.8,
     1.25,
 )  # of a depth in one step; longer ones swing where interest is next to nothing
+_DEEP_INTEREST = 0.05  # of the yield below zero; with less interest a boundary may be deep
+_DEEP_YIELD = 0.1  # below zero, times years, from which on it has the time to become so
+_DEEP_STEPS = 3  # more, as the start is far off
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"}, inline="always")  # one optimiser's pass less
@@ -83,6 +86,36 @@ def solve_boundary(rule: Rule, work: Floats) -> None:
             improve_boundary(rule.nodes, rule.coarse, rule.coarse_weights, work)
         else:
             improve_boundary(rule.nodes, rule.inner, rule.inner_weights, work)
+    deep = False
+    for j in range(LANES):
+        deep = deep or _is_deep(j, work)
+    if deep:
+        _improve_deep(rule, work)
+
+
+@njit(cache=True, error_model="numpy")
+def _is_deep(j: int, work: Floats) -> bool:
+    """Whether the start may be far off: interest next to nothing, and a yield below zero that alone hardly holds.
+
+    With no interest at all a boundary stays above zero forever where -2 * yield > variance only; below that, and
+    near it, it falls and falls.
+    """
+    paid = -work[YIELD * LANES + j]
+    variance = work[DEVIATION * LANES + j] * work[DEVIATION * LANES + j]
+    return bool(work[RATE * LANES + j] < _DEEP_INTEREST * paid and _DEEP_YIELD < paid < variance)
+
+
+@njit(cache=True, error_model="numpy")
+def _improve_deep(rule: Rule, work: Floats) -> None:
+    """Take more steps in the deep lanes; the others keep what they have to the bit."""
+    rows = slice(DEPTHS * LANES, (DEPTHS + rule.nodes.size) * LANES)
+    kept = work[rows].copy()
+    for _ in range(_DEEP_STEPS):
+        improve_boundary(rule.nodes, rule.inner, rule.inner_weights, work)
+    for j in range(LANES):
+        if not _is_deep(j, work):
+            work[rows][j::LANES] = kept[j::LANES]
+    square_depths(rule.nodes.size, work)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})

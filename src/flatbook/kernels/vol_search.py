@@ -139,7 +139,7 @@ def secant_slope(worth: float, first_slope: float, search: Floats) -> float:
     run = at - search[AT_BEFORE]
     slope = first_slope
     if worth > 0.0 and before > 0.0 and run != 0.0 and worth != before:
-        slope = worth * math.log(worth / before) / run
+        slope = worth * (math.log(worth) - math.log(before)) / run  # their ratio may leave float64
     search[AT_BEFORE], search[WORTH_BEFORE] = at, worth
     return slope
 

@@ -1,27 +1,66 @@
-"""What the limits room remembers: the limits themselves, and the step each stands on."""
+"""What the limits room remembers: the limits themselves, what the ladder saw of each, overrides, and fast markets."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from flatbook.limits.ladder import Step
-from flatbook.model.events import LimitsSet
+from flatbook.limits.ladder import Memory
+from flatbook.limits.overrides import InForce, Override
+from flatbook.model.errors import FlatbookError
+from flatbook.model.events import FastMarketSet, LimitOverridden, LimitsSet
 from flatbook.model.parameters import Limit
 
 
 @dataclass(slots=True)
 class LimitsState:
-    """Limits in force, and their last steps by name."""
+    """Limits in force, and the memory of the ladder, by name."""
 
     limits: tuple[Limit, ...] = ()
-    steps: dict[str, Step] = field(default_factory=dict)
+    memory: Mapping[str, Memory] = field(default_factory=dict)
+    overrides: dict[str, Override] = field(default_factory=dict)
+    fast_market: dict[str, str] = field(default_factory=dict)  # by underlying, empty for all: why
 
 
 def set_limits(state: LimitsState, event: LimitsSet) -> None:
-    """Replace all limits; a limit that keeps its name keeps its step until the next check."""
+    """Replace all limits and end all overrides; a limit that keeps its name keeps its step until the next check."""
     state.limits = event.limits
     names = {limit.name for limit in event.limits}
-    state.steps = {name: step for name, step in state.steps.items() if name in names}
+    state.memory = {name: one for name, one in state.memory.items() if name in names}
+    state.overrides = {}
 
 
-def remember(state: LimitsState, steps: dict[str, Step]) -> None:
-    """Keep the steps of the last check, for hysteresis."""
-    state.steps = steps
+def override_limit(state: LimitsState, event: LimitOverridden) -> None:
+    """Put another hard limit in place of one until an instant.
+
+    Raises
+    ------
+    FlatbookError
+        There is no such limit.
+    """
+    if all(limit.name != event.limit for limit in state.limits):
+        names = ", ".join(limit.name for limit in state.limits) or "none at all"
+        msg = f"override of {event.limit!r}: there is no such limit; name one of: {names}"
+        raise FlatbookError(msg)
+    state.overrides[event.limit] = Override(
+        limit_hard=event.limit_hard, owner=event.owner, reason=event.reason, until_ns=event.until_ns
+    )
+
+
+def set_fast_market(state: LimitsState, event: FastMarketSet) -> None:
+    """Remember that a market is fast, or that it is no more."""
+    state.fast_market.pop(event.underlying, None)
+    if event.on:
+        state.fast_market[event.underlying] = event.reason
+
+
+def in_force(state: LimitsState) -> InForce:
+    """What holds beside the limits, for one cycle."""
+    return InForce(
+        overrides=MappingProxyType(dict(state.overrides)),
+        fast_market=MappingProxyType(dict(state.fast_market)),
+    )
+
+
+def remember(state: LimitsState, memory: Mapping[str, Memory]) -> None:
+    """Keep what the ladder saw in the last check, for hysteresis and cool-down."""
+    state.memory = memory

@@ -82,7 +82,7 @@ def implied_vols(quotes: AmericanQuotes, price: Floats, noise: Floats) -> tuple[
     """
     vol, reason = np.full(price.size, np.nan), np.zeros(price.size, dtype=np.int8)
     pays = quotes.pays
-    two = _has_two_boundaries(quotes) & ~pays
+    two = has_two_boundaries(quotes.sign, quotes.rate, quotes.dividend_yield) & ~pays
     for where, imply in (
         (pays, _imply_on_grid),
         (two, _imply_on_lattice),
@@ -97,7 +97,7 @@ def exercise_premiums(quotes: AmericanQuotes, vol: Floats) -> Floats:
     """American less European value at one vol; 0 where it cannot be told, float64[n]."""
     out = np.zeros(vol.size)
     pays = quotes.pays
-    two = _has_two_boundaries(quotes) & ~pays
+    two = has_two_boundaries(quotes.sign, quotes.rate, quotes.dividend_yield) & ~pays
     for where, find in (
         (pays, _premiums_on_grid),
         (two, _premiums_on_lattice),
@@ -108,12 +108,21 @@ def exercise_premiums(quotes: AmericanQuotes, vol: Floats) -> Floats:
     return np.maximum(np.nan_to_num(out), 0.0)
 
 
-def _has_two_boundaries(quotes: AmericanQuotes) -> Bools:
-    """Exercise pays between two prices only: of a put where the yield is below a negative rate, of a call mirrored."""
-    rate, dividend_yield = quotes.rate, quotes.dividend_yield
-    put = (rate < 0.0) & (dividend_yield < rate)
-    call = (dividend_yield < 0.0) & (rate < dividend_yield)
-    return np.where(quotes.sign > 0.0, call, put)
+def has_two_boundaries(sign: Floats, rate: Floats, dividend_yield: Floats) -> Bools:
+    """Exercise pays between two prices only: of a put where the yield is below a negative rate, of a call mirrored.
+
+    Parameters
+    ----------
+    sign, rate, dividend_yield : float64[n]
+        +1 call, -1 put; continuous annual decimals. NaN rates have none.
+
+    Returns
+    -------
+    bool[n]
+    """
+    interest = np.where(sign > 0.0, dividend_yield, rate)  # of a put of strike one
+    carried = np.where(sign > 0.0, rate, dividend_yield)
+    return (interest < 0.0) & (carried < interest)
 
 
 def _options(quotes: AmericanQuotes, vol: Floats) -> Floats:

@@ -8,7 +8,8 @@ from flatbook.kernels.european_vol import implied_vol_european
 from flatbook.market import forwards, rates
 from flatbook.market.american import AmericanQuotes, implied_vols
 from flatbook.market.borrow import parity_line
-from flatbook.market.clock import tau
+from flatbook.market.clock import Clock, tau
+from flatbook.market.dividends import Dividends, in_cash, schedules, split
 from flatbook.market.quote_health import ClassHealth, HealthLimits, class_health, find_faults
 from flatbook.market.quote_memory import Judged, QuotesNow, judge
 from flatbook.market.quotes import (
@@ -23,7 +24,7 @@ from flatbook.market.quotes import (
 from flatbook.market.rates import ParityPairs
 from flatbook.market.state import MarketState, quotes_now
 from flatbook.market.surfaces import NO_SMILE, Fitted, fit_surfaces
-from flatbook.market.term import term_structure
+from flatbook.market.term import clocks_of, term_structure
 from flatbook.market.view import ForwardSource, MarketView, RateSource
 from flatbook.model.parameters import Desk
 from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
@@ -46,12 +47,15 @@ class _Draft:
     now_ns: int
     spot: Floats
     years: Floats
+    clocks: tuple[Clock, ...]
+    variance_years: Floats  # that volatilities are quoted in
     status: Codes
     noise: Floats
     quotes: QuotesNow
     judged: Judged
     rows_of_slice: list[Ints]
     slice_years: Floats
+    slice_variance_years: Floats
     slice_future: Floats
     slice_american: Bools
     slice_inverse: Bools
@@ -64,7 +68,8 @@ class _Draft:
     slice_residual: Floats
     slice_yield: Floats
     slice_spot: Floats
-    dividends: list[tuple[Floats, Floats]]
+    listed: list[tuple[Floats, Floats]]  # dividends to come, by underlying: times and amounts
+    dividends: list[Dividends]  # the same, the far ones as shares of the price
     reasons: list[str]
     warnings: list[str]
 
@@ -86,11 +91,13 @@ def view(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) ->
     draft = _begin(state, table, now_ns, desk)
     pairs = [_paired(draft, s) for s in range(len(table.slices))]
     _find_rates(draft, pairs)
+    _split_dividends(draft)
     for s, quotes in enumerate(pairs):
         _find_forward(draft, s, quotes)
     seen = _finish(draft)
-    term = term_structure(state, desk, seen, draft.slice_forward_error, draft.slice_rate_error)
-    return replace(seen, health=_health(draft, seen), term=term)
+    term = term_structure(state, desk, seen, draft.listed, draft.slice_forward_error, draft.slice_rate_error)
+    history = state.moves.of(table.underlyings)
+    return replace(seen, health=_health(draft, seen), term=term, history=history)
 
 
 def _begin(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) -> _Draft:
@@ -101,6 +108,13 @@ def _begin(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) 
     rows = [np.flatnonzero(table.slice_of == s) for s in range(n)]
     quotes = quotes_now(state, table, now_ns)
     judged = judge(state.memory, quotes)
+    expiry_ns = np.array([key.expiry_ns for key in keys], dtype=np.int64)
+    clocks = clocks_of(state, desk, table.underlyings)
+    listed = [_listed(state, name, now_ns) for name in table.underlyings]
+    variance_years = tau(now_ns, expiry_ns)
+    for u, clock in enumerate(clocks):
+        mine = table.underlying_of_slice == u
+        variance_years[mine] = clock.tau(now_ns, expiry_ns[mine])
     return _Draft(
         state=state,
         table=table,
@@ -108,6 +122,8 @@ def _begin(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) 
         now_ns=now_ns,
         spot=np.array([state.spot.get(name, np.nan) for name in table.underlyings]),
         years=years,
+        clocks=clocks,
+        variance_years=np.append(variance_years, np.inf)[table.slice_of],
         status=sort_quotes(
             state.bid, state.ask, age_s, years, AGE_MAX_S, copied=judged.copied, wide=judged.wide
         ),
@@ -115,7 +131,8 @@ def _begin(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) 
         quotes=quotes,
         judged=judged,
         rows_of_slice=rows,
-        slice_years=tau(now_ns, np.array([key.expiry_ns for key in keys], dtype=np.int64)),
+        slice_years=tau(now_ns, expiry_ns),
+        slice_variance_years=variance_years,
         slice_future=np.array([state.future.get(key, np.nan) for key in keys]),
         slice_american=np.array([bool(table.american[r].any()) for r in rows], dtype=np.bool_),
         slice_inverse=np.array([bool(table.inverse[r].any()) for r in rows], dtype=np.bool_),
@@ -128,13 +145,14 @@ def _begin(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) 
         slice_residual=np.full(n, np.nan),
         slice_yield=np.full(n, np.nan),
         slice_spot=np.full(n, np.nan),
-        dividends=[_dividends(state, name, now_ns) for name in table.underlyings],
+        listed=listed,
+        dividends=[in_cash(*paid) for paid in listed],
         reasons=[""] * n,
         warnings=[_COPY if r.size and judged.copied[r].all() else "" for r in rows],
     )
 
 
-def _dividends(state: MarketState, underlying: str, now_ns: int) -> tuple[Floats, Floats]:
+def _listed(state: MarketState, underlying: str, now_ns: int) -> tuple[Floats, Floats]:
     seen = state.dividends.get(underlying)
     if seen is None:
         return np.empty(0), np.empty(0)
@@ -207,6 +225,18 @@ def _told_rates(draft: _Draft, slices: Ints, pairs: list[ParityPairs], pooled: F
     return out
 
 
+def _split_dividends(draft: _Draft) -> None:
+    """Make far dividends shares of the price, by the horizon of each underlying."""
+    for u, name in enumerate(draft.table.underlyings):
+        mine = np.flatnonzero((draft.table.underlying_of_slice == u) & np.isfinite(draft.slice_rate))
+        mine = mine[np.argsort(draft.slice_years[mine], kind="stable")]
+        years, amount = draft.listed[u]
+        if mine.size:
+            rate = np.interp(years, draft.slice_years[mine], draft.slice_rate[mine])
+            horizon = draft.desk.terms_of(name).cash_dividends_years
+            draft.dividends[u] = split(years, amount, rate, float(draft.spot[u]), horizon)
+
+
 def _noise(draft: _Draft, s: int) -> float:
     return float(draft.noise[draft.rows_of_slice[s][0]])
 
@@ -220,8 +250,9 @@ def _carry(draft: _Draft, s: int) -> forwards.Carry:
         spot_is_forward=on_future or bool(draft.slice_inverse[s]),
         years=float(draft.slice_years[s]),
         rate=float(draft.slice_rate[s]),
-        dividend_years=draft.dividends[u][0],
-        dividend_amount=draft.dividends[u][1],
+        dividend_years=draft.dividends[u].years,
+        dividend_amount=draft.dividends[u].amount,
+        far_yield=draft.dividends[u].far_yield(float(draft.slice_years[s])),
     )
 
 
@@ -230,6 +261,8 @@ def _find_forward(draft: _Draft, s: int, quotes: forwards.Quotes) -> None:
     if not draft.slice_years[s] > 0.0:
         draft.reasons[s] = "expired at or before the time of valuation"
         return
+    if not draft.slice_variance_years[s] > 0.0:
+        draft.reasons[s] = "by the clock of its underlying no variance is left before it expires"
     carry = _carry(draft, s)
     found = _parity(draft, s, quotes, carry)
     anchor = carry.forward
@@ -242,7 +275,7 @@ def _find_forward(draft: _Draft, s: int, quotes: forwards.Quotes) -> None:
     elif np.isfinite(anchor):
         forward, source = anchor, ForwardSource.FUTURE if carry.on_future else ForwardSource.CARRY
     else:
-        draft.reasons[s] = (
+        draft.reasons[s] = draft.reasons[s] or (
             "no forward: no call and put quoted at one strike, no future, no price of the underlying"
         )
         return
@@ -300,10 +333,11 @@ def _finish(draft: _Draft) -> MarketView:
         slice_confidence=fitted.confidence,
         slice_reason=tuple(draft.reasons),
         slice_warning=tuple(draft.warnings),
+        clocks=draft.clocks,
         surfaces=fitted.surfaces,
         slice_in_surface=fitted.slice_at,
-        dividend_years=tuple(times for times, _ in draft.dividends),
-        dividend_amount=tuple(amounts for _, amounts in draft.dividends),
+        dividend_years=tuple(paid.years for paid in draft.dividends),
+        dividend_amount=tuple(paid.amount for paid in draft.dividends),
         bid=state.bid.copy(),
         ask=state.ask.copy(),
         bid_size=state.bid_size.copy(),
@@ -352,7 +386,7 @@ def _vols(draft: _Draft, forward: Floats, discount: Floats, unit: Floats) -> tup
     bid, ask, noise = state.bid * unit, state.ask * unit, draft.noise * unit
     mid = 0.5 * (bid + ask)
     floor = np.zeros(mid.size)
-    alive = table.is_option & np.isfinite(forward) & (draft.years > 0.0)
+    alive = table.is_option & np.isfinite(forward) & (draft.years > 0.0) & (draft.variance_years > 0.0)
     usable = alive & (draft.status == QuoteStatus.USABLE)
     if table.american.any():
         floor = np.where(
@@ -368,14 +402,15 @@ def _vols(draft: _Draft, forward: Floats, discount: Floats, unit: Floats) -> tup
             price[wanted],
             forward[wanted],
             strike[wanted],
-            draft.years[wanted],
+            draft.variance_years[wanted],
             discount[wanted],
             sign[wanted],
             noise[wanted],
         )
         rows = np.flatnonzero(alive & np.isfinite(price) & table.american)
         if rows.size:
-            vol[rows], _ = implied_vols(_american_quotes(draft, rows), price[rows], noise[rows])
+            found, _ = implied_vols(_american_quotes(draft, rows), price[rows], noise[rows])
+            vol[rows] = found * np.sqrt(draft.years[rows] / draft.variance_years[rows])
         columns.append(vol)
     vol_mid = columns[1]
     still = usable & ~bad
@@ -394,9 +429,12 @@ def _american_quotes(draft: _Draft, rows: Ints) -> AmericanQuotes:
     """American options and what they stand on; a future as underlying pays no dividends."""
     table = draft.table
     of = table.slice_of[rows]
-    ends = np.cumsum([0, *(years.size for years, _ in draft.dividends)], dtype=np.int64)
-    paid = np.column_stack((ends[:-1], ends[1:]))[table.underlying_of_slice]
-    paid[np.isfinite(draft.slice_future)] = 0
+    years, amounts, met = schedules(
+        [paid.years for paid in draft.dividends],
+        [paid.amount for paid in draft.dividends],
+        table.underlying_of_slice,
+        np.isfinite(draft.slice_future),
+    )
     return AmericanQuotes(
         spot=draft.slice_spot[of],
         strike=table.strike[rows],
@@ -404,9 +442,9 @@ def _american_quotes(draft: _Draft, rows: Ints) -> AmericanQuotes:
         years=draft.years[rows],
         rate=draft.slice_rate[of],
         dividend_yield=draft.slice_yield[of],
-        dividend_years=np.concatenate([years for years, _ in draft.dividends]),
-        dividend_amounts=np.concatenate([amounts for _, amounts in draft.dividends]),
-        schedule=paid[of],
+        dividend_years=years,
+        dividend_amounts=amounts,
+        schedule=met[of],
     )
 
 
@@ -417,7 +455,7 @@ def _fit(draft: _Draft, forward: Floats, vols: tuple[Floats, Floats, Floats]) ->
         draft.table,
         draft.state.surfaces,
         alive=alive,
-        slice_years=draft.slice_years,
+        slice_years=draft.slice_variance_years,
         forward=forward,
         status=draft.status,
         vols=vols,

@@ -19,6 +19,8 @@ from typing import NamedTuple
 import numpy as np
 
 from flatbook.model.errors import InvalidValueError
+from flatbook.model.measures import CALENDAR_DAYS
+from flatbook.model.parameters import UnderlyingTerms
 from flatbook.model.table import Floats
 
 SmileVol = Callable[[Floats], Floats]
@@ -153,3 +155,14 @@ class SpotVolDynamics:
         """
         with_spot = self.vol_move(relative_move, years, skew)
         return SpotVolExplained(with_spot=vega * with_spot, apart=vega * (vol_change - with_spot))
+
+
+def dynamics_of_terms(terms: UnderlyingTerms) -> SpotVolDynamics:
+    """What the desk file says of one underlying."""
+    return SpotVolDynamics(
+        tenor_years=tuple(days / CALENDAR_DAYS for days in terms.stickiness_days),
+        stickiness=terms.stickiness,
+        beta=terms.spot_vol_beta,
+        reference_years=terms.spot_vol_reference_days / CALENDAR_DAYS,
+        tenor_exponent=terms.spot_vol_tenor_exponent,
+    )

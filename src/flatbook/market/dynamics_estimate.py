@@ -12,6 +12,7 @@ the desk's prior by precision: a normal prior times a normal likelihood.
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -113,12 +114,18 @@ def no_slopes(count: int, half_life_years: float) -> FadingSlopes:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FitSeen:
-    """What one fit says of an underlying at the tenors that are followed; NaN where it says nothing."""
+    """What one fit says of an underlying, by expiry; NaN where it says nothing."""
 
-    at_years: float  # time of the fit, in years of any one clock
+    at_years: float  # time of the fit, by the clock of `years`
     spot: float
-    atm_vol: Floats  # float64[m]
-    skew: Floats  # float64[m]: slope in ln(K/F) at the money
+    years: Floats  # float64[n]: to expiry, ascending
+    atm_vol: Floats  # float64[n]
+    skew: Floats  # float64[n]: slope in ln(K/F) at the money
+
+    @property
+    def tells(self) -> bool:
+        """Whether it says anything of volatility at all."""
+        return bool((np.isfinite(self.atm_vol) & np.isfinite(self.skew)).any())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +145,15 @@ class Prior:
                 raise InvalidValueError(msg)
 
 
+class TenorLine(NamedTuple):
+    """Moves of volatility with spot over tenors, and their standard errors."""
+
+    level: float  # vol per log return at the reference tenor
+    level_error: float
+    exponent: float
+    exponent_error: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DynamicsEstimate:
     """Everything that is remembered of the history, and the dynamics that follow from it."""
@@ -150,21 +166,23 @@ class DynamicsEstimate:
     def after(self, fit: FitSeen) -> "DynamicsEstimate":
         """The estimate once one more fit is seen.
 
-        Fits in order of time; one that is not later than the last, or has no spot, is not used.
+        Fits in order of time; one that is not later than the last, has no spot or says nothing is not used.
         """
-        if not (np.isfinite(fit.spot) and fit.spot > 0.0):
+        if not (np.isfinite(fit.spot) and fit.spot > 0.0 and fit.tells):
             return self
         if self.last is None:
             return replace(self, last=fit)
         elapsed = fit.at_years - self.last.at_years
         if not elapsed > 0.0:
             return self
-        log_return = np.full(fit.atm_vol.size, np.log(fit.spot / self.last.spot))
-        change = fit.atm_vol - self.last.atm_vol
+        tenors = np.array(self.prior.dynamics.tenor_years)
+        log_return = np.full(tenors.size, np.log(fit.spot / self.last.spot))
+        skew = _at_tenors(self.last.years, self.last.skew, tenors)
+        change = _at_tenors(fit.years, fit.atm_vol - _rolled_vol(self.last, fit.years, elapsed), tenors)
         return replace(
             self,
             last=fit,
-            on_skew=self.on_skew.after(self.last.skew * log_return, change, elapsed),
+            on_skew=self.on_skew.after(skew * log_return, change, elapsed),
             on_return=self.on_return.after(log_return, change, elapsed),
         )
 
@@ -177,17 +195,17 @@ class DynamicsEstimate:
     @property
     def beta(self) -> tuple[float, float]:
         """Vol of the reference tenor per log return and its standard error, drawn to the prior."""
-        found, error, _, _ = self._tenor_line()
-        before = np.array([self.prior.dynamics.beta])
-        value, sd = _drawn(np.array([found]), np.array([error]), before, self.prior.beta_sd)
+        line, before = self.tenor_line, np.array([self.prior.dynamics.beta])
+        value, sd = _drawn(np.array([line.level]), np.array([line.level_error]), before, self.prior.beta_sd)
         return float(value[0]), float(sd[0])
 
     @property
     def tenor_exponent(self) -> tuple[float, float]:
         """How fast moves fall with tenor and its standard error, drawn to the prior."""
-        _, _, found, error = self._tenor_line()
-        before = np.array([self.prior.dynamics.tenor_exponent])
-        value, sd = _drawn(np.array([found]), np.array([error]), before, self.prior.tenor_exponent_sd)
+        line, before = self.tenor_line, np.array([self.prior.dynamics.tenor_exponent])
+        value, sd = _drawn(
+            np.array([line.exponent]), np.array([line.exponent_error]), before, self.prior.tenor_exponent_sd
+        )
         return float(value[0]), float(sd[0])
 
     @property
@@ -201,8 +219,9 @@ class DynamicsEstimate:
             tenor_exponent=self.tenor_exponent[0],
         )
 
-    def _tenor_line(self) -> tuple[float, float, float, float]:
-        """Beta at the reference tenor, its error, the exponent, its error; NaN where they are not told.
+    @property
+    def tenor_line(self) -> TenorLine:
+        """Beta and exponent from the data alone; NaN where they are not told.
 
         Generalised least squares of ln|beta(T)| on ln(T_ref / T) over the tenors whose beta stands clear of 0 on the side
         of most.
@@ -212,20 +231,20 @@ class DynamicsEstimate:
         side = np.sign(np.nansum(np.where(clear, np.sign(slope), 0.0)))
         used = np.flatnonzero(clear & (np.sign(slope) == side))
         if not used.size:
-            return np.nan, np.nan, np.nan, np.nan
+            return TenorLine(np.nan, np.nan, np.nan, np.nan)
         covariance = self.on_return.covariance[np.ix_(used, used)] / np.outer(slope[used], slope[used])
         covariance = covariance + np.eye(used.size) * 1e-9 * np.trace(covariance)
         tenors = np.array(self.prior.dynamics.tenor_years)[used]
         steps = np.log(self.prior.dynamics.reference_years / tenors)
         if used.size == 1:
             level = float(slope[used][0] * np.exp(-self.prior.dynamics.tenor_exponent * steps[0]))
-            return level, float(error[used][0] * abs(level / slope[used][0])), np.nan, np.nan
+            return TenorLine(level, float(error[used][0] * abs(level / slope[used][0])), np.nan, np.nan)
         design = np.column_stack((np.ones(used.size), steps))
         precision = np.linalg.inv(covariance)
         spread = np.linalg.inv(design.T @ precision @ design)
         level, exponent = spread @ design.T @ precision @ np.log(np.abs(slope[used]))
         size = float(np.exp(level))
-        return (
+        return TenorLine(
             float(side) * size,
             size * float(np.sqrt(spread[0, 0])),
             float(exponent),
@@ -244,29 +263,32 @@ def begin(prior: Prior, half_life_years: float) -> DynamicsEstimate:
     )
 
 
-def at_tenors(years: Floats, atm_vol: Floats, skew: Floats, tenor_years: Floats) -> tuple[Floats, Floats]:
-    """At-the-money vol and skew at constant tenors, so that a day's change is not that of an expiry drawing near.
+def _at_tenors(years: Floats, column: Floats, tenor_years: Floats) -> Floats:
+    """A column of expiries at constant tenors: its product with the root of time is linear in time, NaN outside.
 
-    Total variance and skew times the root of time are linear in time between expiries, as they nearly are in index chains;
-    a tenor outside the expiries that are known is NaN.
-
-    Parameters
-    ----------
-    years, atm_vol, skew : float64[n]
-        Expiries, ascending; rows with a NaN are not used.
-    tenor_years : float64[m]
-
-    Returns
-    -------
-    float64[m], float64[m]
+    Skews, and the moves of volatility that come with them, nearly are in index chains; so a ratio of the two that all expiries
+    share is that of every tenor.
     """
-    told = np.isfinite(atm_vol) & np.isfinite(skew) & (years > 0.0)
+    told = np.isfinite(column) & (years > 0.0)
     if not told.any():
-        return np.full(tenor_years.size, np.nan), np.full(tenor_years.size, np.nan)
-    t, vol, slope = years[told], atm_vol[told], skew[told]
-    variance = np.interp(tenor_years, t, vol**2 * t, left=np.nan, right=np.nan)
-    scaled = np.interp(tenor_years, t, slope * np.sqrt(t), left=np.nan, right=np.nan)
-    return np.asarray(np.sqrt(variance / tenor_years)), np.asarray(scaled / np.sqrt(tenor_years))
+        return np.full(tenor_years.size, np.nan)
+    t = years[told]
+    scaled = np.interp(tenor_years, t, column[told] * np.sqrt(t), left=np.nan, right=np.nan)
+    return np.asarray(scaled / np.sqrt(tenor_years))
+
+
+def _rolled_vol(last: FitSeen, years: Floats, elapsed: float) -> Floats:
+    """Vol at the money of the last fit where the expiries stand now, so that a change is not that of an expiry drawing near.
+
+    Total variance is linear in time between expiries; before the first, as far as that has come, its vol stays.
+    """
+    told = np.isfinite(last.atm_vol) & (last.years > 0.0)
+    if not told.any():
+        return np.full(years.size, np.nan)
+    t, vol = last.years[told], last.atm_vol[told]
+    within = (years + elapsed * (1.0 + 1e-6) >= t[0]) & (years <= t[-1])
+    at = np.maximum(years, t[0])
+    return np.where(within, np.sqrt(np.interp(at, t, vol**2 * t) / at), np.nan)
 
 
 def _drawn(found: Floats, error: Floats, before: Floats, before_sd: float) -> tuple[Floats, Floats]:

@@ -112,13 +112,14 @@ class Carry:
     rate: float
     dividend_years: Floats
     dividend_amount: Floats
+    far_yield: float = 0.0  # continuous, of dividends so far off that they are a share of the price
 
     @property
     def forward(self) -> float:
-        """The forward without any yield: the future itself, or spot carried at the rate less dividends; NaN without spot."""
+        """The forward without any borrow: the future itself, or spot carried at the rate less dividends; NaN without spot."""
         if self.spot_is_forward:
             return self.spot
-        return self._carried(self.rate)[0]
+        return self._carried(self.rate - self.far_yield)[0]
 
     def standing_of(self, forward: float) -> tuple[float, float]:
         """The price an American option stands on, and the continuous yield that makes it meet `forward`.

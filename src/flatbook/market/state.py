@@ -1,25 +1,33 @@
-"""What the market room remembers: the last quote of every series, prices of underlyings and futures, rates, dividends."""
+"""What the market room remembers: the last quotes, prices, rates, dividends and surfaces, and how volatility followed spot."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from flatbook.market.clock import tau
+from flatbook.market.dynamics_estimate import DynamicsEstimate
+from flatbook.market.dynamics_history import after_publication
+from flatbook.market.history import History, align, no_history
 from flatbook.market.quote_health import Snapshot, is_shut
 from flatbook.market.quote_memory import QuoteMemory, QuotesNow, judge, remember
 from flatbook.market.quotes import Codes, QuoteStatus
-from flatbook.market.surface import Surface
+from flatbook.market.surfaces import Published
 from flatbook.market.variance_clock import VarianceClock, VarianceWeights, variance_clock
+from flatbook.market.view import MarketView
 from flatbook.model.events import (
     DividendsSeen,
     ForwardQuoted,
+    HistorySeen,
     OptionalTicks,
     QuotesSeen,
     RatesSeen,
     SessionsSeen,
     UnderlyingQuoted,
 )
+from flatbook.model.parameters import Desk
 from flatbook.model.table import Floats, InstrumentTable, Ints, SliceKey
+
+EventKey = tuple[str, str, int]  # underlying, name, UTC nanoseconds
 
 
 @dataclass(slots=True)
@@ -37,9 +45,13 @@ class MarketState:
     future: dict[SliceKey, float] = field(default_factory=dict)
     rates: dict[str, RatesSeen] = field(default_factory=dict)
     dividends: dict[str, DividendsSeen] = field(default_factory=dict)
+    history: dict[str, HistorySeen] = field(default_factory=dict)  # by underlying
+    moves: History = field(default_factory=no_history)  # the same, aligned
     sessions: dict[str, SessionsSeen] = field(default_factory=dict)  # by underlying
     open_days: dict[str, VarianceClock] = field(default_factory=dict)  # the same, to be asked
-    surfaces: dict[str, Surface] = field(default_factory=dict)  # by underlying, as published last
+    event_days: dict[EventKey, float] = field(default_factory=dict)  # what quotes told, in trading days
+    surfaces: dict[str, Published] = field(default_factory=dict)  # by underlying, the last
+    spot_vol: dict[str, DynamicsEstimate] = field(default_factory=dict)  # by underlying, from all of them
 
 
 def grow(state: MarketState, n_rows: int) -> None:
@@ -118,13 +130,21 @@ def see_dividends(state: MarketState, event: DividendsSeen) -> None:
     state.dividends[event.underlying] = event
 
 
-def remember_surfaces(
-    state: MarketState, table: InstrumentTable, surfaces: tuple[Surface | None, ...]
-) -> None:
-    """Keep what was published, by underlying of `table`; where nothing was, the last one stays."""
-    for name, surface in zip(table.underlyings, surfaces, strict=True):
-        if surface is not None:
-            state.surfaces[name] = surface
+def see_history(state: MarketState, event: HistorySeen) -> None:
+    """Replace the daily history of one underlying, and align it with the others'."""
+    state.history[event.underlying] = event
+    state.moves = align(state.history)
+
+
+def remember_surfaces(state: MarketState, market: MarketView, desk: Desk) -> None:
+    """Keep what was published, and learn from it how volatility follows spot; where nothing was, the last one stays."""
+    table, apart = market.table, market.vol_mid - market.vol
+    for u, (name, surface) in enumerate(zip(table.underlyings, market.surfaces, strict=True)):
+        before = state.surfaces.get(name)
+        if surface is None or (before is not None and before.surface is surface):
+            continue
+        state.surfaces[name] = Published(surface=surface, apart=apart)
+        state.spot_vol[name] = after_publication(state.spot_vol.get(name), desk.terms_of(name), market, u)
 
 
 def _numbers(column: OptionalTicks) -> Floats:

@@ -4,16 +4,20 @@ Source: domain reference 4.14 and 4.18; `market.borrow`, `market.variance_clock`
 Holds: without a calendar for its underlying an expiry has calendar time for variance time too, to the bit.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from flatbook.market.borrow import BorrowReason, blend_dividends, borrow_rates
-from flatbook.market.event_variance import EVENT_TEXT, EventReason, TermVols, solve_events
+from flatbook.market.clock import CALENDAR, Clock
+from flatbook.market.event_variance import EVENT_TEXT, EventReason, EventVariance, TermVols, solve_events
 from flatbook.market.quotes import QuoteStatus
-from flatbook.market.state import MarketState
+from flatbook.market.state import EventKey, MarketState
 from flatbook.market.variance_clock import (
     DatedEvent,
     VarianceClock,
     VarianceWeights,
+    even_clock,
     variance_clock,
     weights_of_day,
 )
@@ -37,7 +41,12 @@ _HOUR_NS = 3_600 * 1_000_000_000
 
 
 def term_structure(
-    state: MarketState, desk: Desk, seen: MarketView, forward_error: Floats, rate_error: Floats
+    state: MarketState,
+    desk: Desk,
+    seen: MarketView,
+    listed: list[tuple[Floats, Floats]],
+    forward_error: Floats,
+    rate_error: Floats,
 ) -> TermStructure:
     """Read each expiry of a view.
 
@@ -48,48 +57,72 @@ def term_structure(
     desk : Desk
         For calendars, the weights of the clock, and dated events.
     seen : MarketView
+    listed : list of float64[m], float64[m]
+        Dividends to come, by underlying: years to the ex-dates, and amounts.
     forward_error, rate_error : float64[n_slices]
         Standard errors from the quotes; NaN where they do not tell.
     """
-    borrow, error, reason = _borrow(seen, forward_error, rate_error)
-    years = seen.slice_years.copy()
+    borrow, error, reason = _borrow(seen, listed, forward_error, rate_error)
+    years = seen.slice_variance_years
     moves: list[EventMove] = []
     for u, name in enumerate(seen.table.underlyings):
         mine = np.flatnonzero(seen.table.underlying_of_slice == u)
-        clock = clock_of(state.sessions.get(name), desk, name)
-        if clock is not None:
-            years[mine] = clock.tau(seen.now_ns, _expiry_ns(seen, mine))
         dated = tuple(event for event in desk.events if event.underlying == name)
         if dated:
-            moves.extend(_moves(seen, mine, years, dated))
+            base = clock_of(state.sessions.get(name), desk, name, {}) or even_clock(())
+            moves.extend(_moves(seen, mine, base, dated))
     with np.errstate(divide="ignore", invalid="ignore"):
-        vol = seen.slice_atm_vol * np.sqrt(seen.slice_years / years)
+        calendar_vol = seen.slice_atm_vol * np.sqrt(years / seen.slice_years)
     return TermStructure(
         forward_error=forward_error,
         borrow=borrow,
         borrow_error=error,
         borrow_reason=reason,
         variance_years=years,
-        variance_vol=np.where(years > 0.0, vol, np.nan),
+        calendar_vol=np.where(seen.slice_years > 0.0, calendar_vol, np.nan),
         forward_vol=_forward_vol(seen, years),
         events=tuple(moves),
     )
 
 
-def clock_of(sessions: SessionsSeen | None, desk: Desk, underlying: str) -> VarianceClock | None:
-    """The variance clock of an underlying; None where the desk names no calendar or its sessions were not seen."""
+def clock_of(
+    sessions: SessionsSeen | None, desk: Desk, underlying: str, told: Mapping[EventKey, float]
+) -> VarianceClock | None:
+    """The variance clock of an underlying; None where it goes by the calendar.
+
+    That is where no event of it has a known variance, and the desk names no calendar or its sessions were not seen. Events
+    without a calendar come on top of calendar time, in days of it.
+
+    Parameters
+    ----------
+    sessions : SessionsSeen or None
+    desk : Desk
+        For the calendar, the weights, and events with the trading days that it gives them.
+    underlying : str
+    told : mapping of EventKey to float
+        Trading days of the events to which the desk gives none, as quotes told them.
+    """
     calendar = desk.terms_of(underlying).calendar
-    if sessions is None or not calendar or sessions.calendar != calendar:
-        return None
-    opens, closes = (np.array(column, dtype=np.int64) for column in (sessions.open_ns, sessions.close_ns))
+    mine = [event for event in desk.events if event.underlying == underlying]
+    days = [
+        told.get((underlying, event.name, event.at_ns)) if event.trading_days is None else event.trading_days
+        for event in mine
+    ]
     events = tuple(
-        DatedEvent(
-            name=event.name, start_ns=event.at_ns, stop_ns=event.at_ns, trading_days=event.trading_days
-        )
-        for event in desk.events
-        if event.underlying == underlying and event.trading_days is not None
+        DatedEvent(name=event.name, start_ns=event.at_ns, stop_ns=event.at_ns, trading_days=each)
+        for event, each in zip(mine, days, strict=True)
+        if each is not None
     )
+    if sessions is None or not calendar or sessions.calendar != calendar:
+        return even_clock(events) if events else None
+    opens, closes = (np.array(column, dtype=np.int64) for column in (sessions.open_ns, sessions.close_ns))
     return variance_clock(opens, closes, _weights(desk.clock, opens, closes), events)
+
+
+def clocks_of(state: MarketState, desk: Desk, underlyings: tuple[str, ...]) -> tuple[Clock, ...]:
+    """What the volatilities of each underlying go by; empty where all go by the calendar."""
+    own = [clock_of(state.sessions.get(name), desk, name, state.event_days) for name in underlyings]
+    return tuple(clock or CALENDAR for clock in own) if any(own) else ()
 
 
 def _weights(terms: ClockTerms, opens: Ints, closes: Ints) -> VarianceWeights:
@@ -106,7 +139,9 @@ def _expiry_ns(seen: MarketView, slices: Ints) -> Ints:
     return np.array([seen.table.slices[s].expiry_ns for s in slices], dtype=np.int64)
 
 
-def _borrow(seen: MarketView, forward_error: Floats, rate_error: Floats) -> tuple[Floats, Floats, Ints]:
+def _borrow(
+    seen: MarketView, listed: list[tuple[Floats, Floats]], forward_error: Floats, rate_error: Floats
+) -> tuple[Floats, Floats, Ints]:
     """Borrow, its standard error, and `BorrowReason` of each expiry that stands on spot."""
     n = len(seen.table.slices)
     borrow, error = np.full(n, np.nan), np.full(n, np.nan)
@@ -118,8 +153,8 @@ def _borrow(seen: MarketView, forward_error: Floats, rate_error: Floats) -> tupl
         mine = np.flatnonzero(on_spot)
         if not (mine.size and spot > 0.0):
             continue
-        order = np.argsort(seen.dividend_years[u], kind="stable")
-        ex_years, amounts = seen.dividend_years[u][order], seen.dividend_amount[u][order]
+        order = np.argsort(listed[u][0], kind="stable")
+        ex_years, amounts = (column[order] for column in listed[u])
         ascending = mine[np.argsort(seen.slice_years[mine], kind="stable")]
         rate = np.interp(ex_years, seen.slice_years[ascending], seen.slice_rate[ascending])
         try:
@@ -144,7 +179,7 @@ def _borrow(seen: MarketView, forward_error: Floats, rate_error: Floats) -> tupl
 def _forward_vol(seen: MarketView, variance_years: Floats) -> Floats:
     """Volatility in variance time from the expiry before to each one, of whatever class; of the first, from now."""
     out = np.full(variance_years.size, np.nan)
-    total = seen.slice_atm_vol**2 * seen.slice_years
+    total = seen.slice_atm_vol**2 * variance_years
     for u in range(len(seen.table.underlyings)):
         mine = np.flatnonzero((seen.table.underlying_of_slice == u) & np.isfinite(total))
         mine = mine[np.argsort(variance_years[mine], kind="stable")]
@@ -155,32 +190,34 @@ def _forward_vol(seen: MarketView, variance_years: Floats) -> Floats:
 
 
 def _moves(
-    seen: MarketView, slices: Ints, variance_years: Floats, dated: tuple[EventTerms, ...]
+    seen: MarketView, slices: Ints, base: VarianceClock, dated: tuple[EventTerms, ...]
 ) -> list[EventMove]:
     """What the term structure says of each event; those whose variance the desk gives are in the clock already."""
     implied = [event for event in dated if event.trading_days is None]
+    expiry_ns = _expiry_ns(seen, slices)
     term = TermVols(
-        expiry_ns=_expiry_ns(seen, slices),
-        years=seen.slice_years[slices],
-        clock_years=variance_years[slices],
+        expiry_ns=expiry_ns,
+        years=seen.slice_variance_years[slices],
+        clock_years=base.tau(seen.now_ns, expiry_ns),
         vol=seen.slice_atm_vol[slices],
         vol_error=_atm_errors(seen, slices),
     )
     at = np.array([event.at_ns for event in implied], dtype=np.int64)
     told = solve_events(seen.now_ns, term, at, _REVERSION_PER_YEAR)
-    found = zip(
-        implied, told.move_sd.tolist(), told.move_sd_error.tolist(), told.reason.tolist(), strict=True
-    )
+    days, days_error = _in_trading_days(told, base.tau(seen.now_ns, at), base.trading_day_years)
     moves = [
         EventMove(
             underlying=event.underlying,
             name=event.name,
             at_ns=event.at_ns,
-            move_sd=sd,
-            move_sd_error=error,
-            reason="" if code == EventReason.SOLVED else EVENT_TEXT[EventReason(code)],
+            move_sd=float(told.move_sd[i]),
+            move_sd_error=float(told.move_sd_error[i]),
+            reason=EVENT_TEXT[EventReason(told.reason[i])] if told.reason[i] != EventReason.SOLVED else "",
+            trading_days=float(days[i]),
+            trading_days_error=float(days_error[i]),
+            trading_day_years=base.trading_day_years,
         )
-        for event, sd, error, code in found
+        for i, event in enumerate(implied)
     ]
     given = [event for event in dated if event.trading_days is not None]
     return moves + [
@@ -194,6 +231,17 @@ def _moves(
         )
         for event in given
     ]
+
+
+def _in_trading_days(told: EventVariance, until: Floats, day_years: float) -> tuple[Floats, Floats]:
+    """Variance of each event and its standard error in trading days of the base from now to it.
+
+    At that rate the volatility of the expiries after it is that of the base on its way there: no step at the event.
+    """
+    now = until <= 0.0
+    base = np.where(now, told.base_short[0], told.base_variance(until) / np.where(now, 1.0, until))
+    of_day = np.where(base > 0.0, base * day_years, np.nan)
+    return told.move_variance / of_day, told.move_variance_error / of_day
 
 
 def _atm_errors(seen: MarketView, slices: Ints) -> Floats:

@@ -236,6 +236,23 @@ def variance_clock(
     )
 
 
+def even_clock(events: tuple[DatedEvent, ...]) -> VarianceClock:
+    """The clock of a market without a calendar: calendar time, and dated events in days of it."""
+    day = NS_PER_DAY / NS_PER_YEAR
+    rates = np.zeros(len(TimeKind))
+    rates[TimeKind.BEYOND] = 1.0
+    return VarianceClock(
+        edges_ns=np.zeros(1, dtype=np.int64),
+        kinds=np.full(2, TimeKind.BEYOND, dtype=np.int8),
+        elapsed_ns=np.zeros((1, len(TimeKind)), dtype=np.int64),
+        rates=rates,
+        event_start_ns=np.array([event.start_ns for event in events], dtype=np.int64),
+        event_stop_ns=np.array([event.stop_ns for event in events], dtype=np.int64),
+        event_years=np.array([event.trading_days * day for event in events], dtype=np.float64),
+        trading_day_years=day,
+    )
+
+
 def _refuse_disorder(open_ns: Ints, close_ns: Ints) -> None:
     in_order = (
         open_ns.ndim == 1

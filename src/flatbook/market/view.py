@@ -1,7 +1,7 @@
 """The market at one instant, as columns aligned with the instrument table.
 
-Units: prices and strikes in the currency of the strike (`unit` converts a coin-settled quote), volatilities annual
-decimals, times in act/365 years.
+Units: prices and strikes in the currency of the strike (`unit` converts a coin-settled quote), times in act/365 years.
+Volatilities are annual decimals in the variance time of their underlying: calendar time where it has no clock.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +9,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from flatbook.market.clock import Clock, VarianceTime
+from flatbook.market.history import History, no_history
 from flatbook.market.quote_health import ClassHealth, no_health
 from flatbook.market.quotes import Codes, QuoteStatus
 from flatbook.market.surface import Surface
@@ -45,6 +47,9 @@ class EventMove:
     move_sd: float
     move_sd_error: float
     reason: str
+    trading_days: float = float("nan")  # of variance, as the clock counts an event
+    trading_days_error: float = float("nan")
+    trading_day_years: float = float("nan")  # variance years of a trading day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,8 +60,8 @@ class TermStructure:
     borrow: Floats  # continuous annual, with all that listed dividends and the rate do not explain; NaN with a reason
     borrow_error: Floats
     borrow_reason: Ints  # `market.borrow.BorrowReason`
-    variance_years: Floats  # variance time to expiry; calendar years where the underlying has no calendar
-    variance_vol: Floats  # at the money, in variance time
+    variance_years: Floats  # variance time to expiry; calendar years where the underlying has no clock
+    calendar_vol: Floats  # at the money, with the same total variance over calendar years
     forward_vol: Floats  # in variance time, from the expiry before of the underlying
     events: tuple[EventMove, ...]
 
@@ -70,7 +75,7 @@ def no_term() -> TermStructure:
         borrow_error=none,
         borrow_reason=np.empty(0, dtype=np.int64),
         variance_years=none,
-        variance_vol=none,
+        calendar_vol=none,
         forward_vol=none,
         events=(),
     )
@@ -93,7 +98,7 @@ class MarketView:
     slice_discount: Floats
     slice_rate: Floats
     slice_rate_source: Codes
-    slice_yield: Floats  # continuous dividend and borrow yield left after cash dividends
+    slice_yield: Floats  # continuous dividend and borrow yield left after cash dividends, far dividends in it
     slice_spot: (
         Floats  # price an American tree stands on: the underlying's, or what the forward implies it is
     )
@@ -103,10 +108,18 @@ class MarketView:
     slice_confidence: Floats  # 0 to 1: how far its smile can be trusted
     slice_in_surface: Ints  # which slice of its underlying's surface an expiry is, -1 where it is in none
     surfaces: tuple[Surface | None, ...]  # by underlying
-    dividend_years: tuple[Floats, ...]  # by underlying: cash dividends to come
+    dividend_years: tuple[
+        Floats, ...
+    ]  # by underlying: cash dividends to come; what is a share is in `slice_yield`
     dividend_amount: tuple[Floats, ...]
+    clocks: tuple[
+        Clock, ...
+    ] = ()  # by underlying: what its volatility goes by; empty where all go by the calendar
     health: ClassHealth = field(default_factory=no_health)  # by class; empty in a view made by hand
     term: TermStructure = field(default_factory=no_term)  # by slice; empty in a view made by hand
+    history: History = field(
+        default_factory=no_history
+    )  # by day and underlying; empty in a view made by hand
     # by row
     bid: Floats
     ask: Floats
@@ -127,6 +140,31 @@ class MarketView:
     def surface_vol(self, rows: Ints, log_moneyness: Floats) -> Floats:
         """Volatility, float64[n], of the expiry of each row at ln(K/F); NaN where no surface speaks of it."""
         return surface_vol(self.table, self.surfaces, self.slice_in_surface, rows, log_moneyness)
+
+    @property
+    def variance_time(self) -> VarianceTime | None:
+        """What the volatilities of all slices go by; None where all go by the calendar."""
+        if not self.clocks:
+            return None
+        return VarianceTime(
+            now_ns=self.now_ns,
+            expiry_ns=np.array([key.expiry_ns for key in self.table.slices], dtype=np.int64),
+            clock_of=self.table.underlying_of_slice,
+            clocks=self.clocks,
+        )
+
+    @property
+    def slice_variance_years(self) -> Floats:
+        """Time to expiry that the volatilities of each slice are quoted in, float64[n_slices]."""
+        time = self.variance_time
+        return self.slice_years if time is None else time.years
+
+    @property
+    def variance_years(self) -> Floats:
+        """The same by row, float64[n]; infinite where a row is no option."""
+        if not self.clocks:
+            return self.years
+        return np.asarray(np.append(self.slice_variance_years, np.inf)[self.table.slice_of])
 
     @property
     def usable_share(self) -> float:

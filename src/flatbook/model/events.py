@@ -5,7 +5,7 @@ A missing side of a quote is None: it is data, not an error.
 """
 
 from enum import StrEnum
-from operator import le
+from operator import le, lt
 
 import msgspec
 
@@ -118,6 +118,32 @@ class DividendsSeen(Event, frozen=True, kw_only=True):
     amount: tuple[float, ...]
 
 
+class HistorySeen(Event, frozen=True, kw_only=True):
+    """Daily closes of one underlying, and its 30-day implied volatility where that is known, as columns of equal length.
+
+    Days in ascending order, each as the instant at which it begins in UTC; a day is complete before it is seen.
+    """
+
+    underlying: str
+    day_ns: tuple[int, ...]
+    close: tuple[float, ...]
+    vol: tuple[float | None, ...] = ()  # annual decimal; empty: the source has none
+
+    def __post_init__(self) -> None:
+        """Refuse a history that cannot be one."""
+        n = len(self.day_ns)
+        if not (0 < n == len(self.close) and len(self.vol) in (0, n) and all(map(lt, self.day_ns, self.day_ns[1:]))):
+            msg = (
+                f"history of {self.underlying}: need days in ascending order, each with a close, "
+                f"found {n} days, {len(self.close)} closes and {len(self.vol)} volatilities"
+            )
+            raise InvalidValueError(msg)
+        told = (*self.close, *(vol for vol in self.vol if vol is not None))
+        if not all(0.0 < value < float("inf") for value in told):
+            msg = f"history of {self.underlying}: closes and volatilities must be above 0 and finite"
+            raise InvalidValueError(msg)
+
+
 class Capacity(StrEnum):
     """For whom the other side traded."""
 
@@ -179,6 +205,28 @@ class FillBusted(Event, frozen=True, kw_only=True):
     fill_id: str
 
 
+class OrdersWorking(Event, frozen=True, kw_only=True):
+    """Our orders at work in the market at one instant: all of them, replacing those told before, as columns."""
+
+    symbols: tuple[str, ...]
+    sides: tuple[Side, ...]  # ours
+    quantities: tuple[int, ...]  # contracts still open, positive
+    price_ticks: OptionalTicks  # None: at whatever price
+
+    def __post_init__(self) -> None:
+        """Refuse columns that do not belong together, and orders for nothing."""
+        n = len(self.symbols)
+        if not (len(self.sides) == n == len(self.quantities) == len(self.price_ticks)):
+            msg = (
+                f"orders: {n} symbols need {n} sides, quantities and prices, found {len(self.sides)}, "
+                f"{len(self.quantities)} and {len(self.price_ticks)}"
+            )
+            raise InvalidValueError(msg)
+        if any(quantity <= 0 for quantity in self.quantities):
+            msg = "orders: each quantity must be a positive number of contracts (direction belongs in `sides`)"
+            raise InvalidValueError(msg)
+
+
 class DeskSet(Event, frozen=True, kw_only=True):
     """Somebody set the desk's parameters."""
 
@@ -193,13 +241,42 @@ class LimitsSet(Event, frozen=True, kw_only=True):
     by: str
 
 
+class LimitOverridden(Event, frozen=True, kw_only=True):
+    """Somebody put another hard limit in place of one for a time; limits that are set anew end it."""
+
+    limit: str  # name of the limit
+    limit_hard: float
+    owner: str
+    reason: str
+    until_ns: int  # it has ended at this very instant; at or before `received_ns` it ends the override before it
+
+    def __post_init__(self) -> None:
+        """Refuse an override that nobody answers for, or that is no bound."""
+        if not 0.0 < self.limit_hard < float("inf"):
+            msg = (
+                f"override of {self.limit}: limit_hard must be above 0 and finite, was {self.limit_hard}"
+            )
+            raise InvalidValueError(msg)
+        if not (self.owner.strip() and self.reason.strip()):
+            msg = f"override of {self.limit}: it needs an owner and a reason, was {self.owner!r} and {self.reason!r}"
+            raise InvalidValueError(msg)
+
+
+class FastMarketSet(Event, frozen=True, kw_only=True):
+    """An underlying's market became fast, or calm again."""
+
+    underlying: str  # empty: all of them
+    on: bool
+    reason: str
+
+
 class CycleDue(Event, frozen=True, kw_only=True):
     """Measure, hold against the limits, decide. `received_ns` is the time of valuation."""
 
     reason: str
 
 
-Fact = (
+Told = (
     InstrumentsListed
     | UnderlyingQuoted
     | ForwardQuoted
@@ -207,10 +284,16 @@ Fact = (
     | SessionsSeen
     | RatesSeen
     | DividendsSeen
+    | HistorySeen
     | Fill
     | FillCorrected
     | FillBusted
     | DeskSet
+    | OrdersWorking
     | LimitsSet
-    | CycleDue
+    | LimitOverridden
+    | FastMarketSet
 )
+"""What changes the state and asks for nothing."""
+
+Fact = Told | CycleDue

@@ -56,6 +56,13 @@ class Payoff(StrEnum):
     INVERSE = "inverse"  # in the coin itself: premium and payoff are in coin
 
 
+class Delivery(StrEnum):
+    """What changes hands when an option is exercised."""
+
+    PHYSICAL = "physical"  # the underlying against the strike
+    CASH = "cash"  # the difference
+
+
 class TickBand(msgspec.Struct, frozen=True, array_like=True):
     """From this price on, quotes stand on multiples of `step_ticks`."""
 
@@ -85,6 +92,16 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     payoff: Payoff = Payoff.LINEAR
     beta: float = 1.0  # currency of exposure to the underlying that a currency unit of this contract carries
     price_ratio: float = 1.0  # its price as a share of the underlying's, where it has no quote of its own
+    delivery: Delivery | None = None  # None: in cash where European or coin-settled, as index options are
+
+    @property
+    def delivers(self) -> bool:
+        """Whether exercise brings or takes the underlying itself."""
+        if self.delivery is None:
+            return (
+                self.kind is Kind.OPTION and self.style is Style.AMERICAN and self.payoff is Payoff.LINEAR
+            )
+        return self.delivery is Delivery.PHYSICAL
 
     def __post_init__(self) -> None:
         """Refuse a contract that cannot exist."""
@@ -102,6 +119,10 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             (_is_tick_table(self.tick_table), f"tick_table must start at 0 and rise, was {self.tick_table}"),
             (0.0 < self.beta < float("inf"), f"beta must be above 0, was {self.beta}"),
             (0.0 < self.price_ratio < float("inf"), f"price_ratio must be above 0, was {self.price_ratio}"),
+            (
+                not (self.payoff is Payoff.INVERSE and self.delivery is Delivery.PHYSICAL),
+                "what is paid in coin is delivered in cash",
+            ),
         )
         if self.kind is Kind.OPTION:
             checks += (

@@ -14,6 +14,11 @@ from flatbook.model.instruments import Instrument
 _INFINITE = float("inf")
 
 
+def _demand(holds: bool, message: str) -> None:
+    if not holds:
+        raise InvalidValueError(message)
+
+
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of everything a desk file may say."""
 
@@ -36,11 +41,15 @@ class UnderlyingTerms(Parameters, frozen=True, kw_only=True):
         0.25  # least haircut per option contract, times its multiplier; 0.375 for customer PM
     )
     calendar: str = ""  # exchange whose sessions its variance follows, as XNYS; empty: calendar time
+    cash_dividends_years: float = 2.0  # dividends further off are a share of the price, not cash
     stickiness_days: tuple[float, ...] = (30.0,)  # calendar days to expiry, ascending
     stickiness: tuple[float, ...] = (1.0,)  # skew stickiness ratio at each of them; 1 is sticky strike
     spot_vol_beta: float = 0.0  # change of at-the-money vol per log return of 1, where no smile tells a skew
     spot_vol_reference_days: float = 30.0  # the time to expiry that the beta is told of
     spot_vol_tenor_exponent: float = 0.5  # at-the-money moves fall with time to expiry to this power
+    spot_vol_estimate: bool = False  # use what published surfaces told of the above, drawn to it
+    spot_vol_half_life_days: float = 60.0  # calendar days in which what they told fades by half
+    spot_vol_interval_minutes: float = 60.0  # least time between two that are learned from
 
     def __post_init__(self) -> None:
         """Refuse terms that cannot be meant."""
@@ -79,8 +88,20 @@ class UnderlyingTerms(Parameters, frozen=True, kw_only=True):
             f"{name}: spot_vol_reference_days must be above 0 and at most 3650, was {self.spot_vol_reference_days}",
         )
         _demand(
+            0.0 <= self.cash_dividends_years <= 100.0,
+            f"{name}: cash_dividends_years must be between 0 and 100, was {self.cash_dividends_years}",
+        )
+        _demand(
             0.0 <= self.spot_vol_tenor_exponent <= 2.0,
             f"{name}: spot_vol_tenor_exponent must be between 0 and 2, was {self.spot_vol_tenor_exponent}",
+        )
+        _demand(
+            0.0 < self.spot_vol_half_life_days <= 36_500.0,
+            f"{name}: spot_vol_half_life_days must be above 0 and at most 36500, was {self.spot_vol_half_life_days}",
+        )
+        _demand(
+            0.0 <= self.spot_vol_interval_minutes <= 525_600.0,
+            f"{name}: spot_vol_interval_minutes must be between 0 and 525600, was {self.spot_vol_interval_minutes}",
         )
 
 
@@ -117,45 +138,107 @@ class LimitMeasure(StrEnum):
 
     SERIES_CONTRACTS = "series_contracts"  # largest net position in one series
     CLASS_CONTRACTS = "class_contracts"  # net contracts of one option class
+    NET_CONTRACTS = "net_contracts"  # net option contracts of the scope
+    GROSS_CONTRACTS = "gross_contracts"  # option contracts long and short, each series net
+    SAME_SIDE_CONTRACTS = (
+        "same_side_contracts"  # on one side of the market, as exchange position limits count them
+    )
     DELTA_USD = "delta_usd"  # currency of a 100 % move
     GAMMA_USD_PER_PCT = "gamma_usd_per_pct"
     VEGA_USD_PER_POINT = "vega_usd_per_point"
+    VEGA_WEIGHTED_USD_PER_POINT = "vega_weighted_usd_per_point"  # in 30-day vol points
+    SKEW_USD_PER_POINT = "skew_usd_per_point"
+    THETA_USD_PER_DAY = "theta_usd_per_day"
     CONCENTRATION_PCT = "concentration_pct"  # largest expiry's share of gross vega
+    CLASS_SHARE_PCT = "class_share_pct"  # largest class's share of the gap losses of all, each by itself
+    UNDERLYING_SHARE_PCT = "underlying_share_pct"  # largest underlying's share of them
     GAP_LOSS_USD = "gap_loss_usd"  # worst of the gap moves
+    SLIDE_LOSS_USD = "slide_loss_usd"  # worst cell of the slides
+    VAR_USD = "var_usd"
+    ES_USD = "es_usd"  # expected shortfall
     CAPITAL_USD = "capital_usd"
+    MARGIN_PCT = "margin_pct"  # margin required, of what is there for it
+    DRAWDOWN_USD = "drawdown_usd"  # P&L lost since the peak of the day
+    BASIS_DEVIATION_USD = (
+        "basis_deviation_usd"  # standard deviation of what hedges with related products leave
+    )
+    ORDERS_PER_S = "orders_per_s"
+    ORDERS_PER_MIN = "orders_per_min"
+    FILLS_PER_S = "fills_per_s"
+    FILLS_PER_MIN = "fills_per_min"
     UNUSABLE_QUOTES_PCT = "unusable_quotes_pct"  # of the live series of a class, the worst of those in scope
 
 
 class Limit(Parameters, frozen=True, kw_only=True):
     """A bound on one measure of one scope.
 
-    Utilisation is exposure over `limit_hard`; the steps of the ladder (domain reference 8.1) are shares of it.
+    Utilisation is exposure over the limit in force: `limit_hard`, or what overrides it for a time, times every factor of
+    tightening that applies. The steps of the ladder (domain reference 8.1) are shares of it.
     """
 
     measure: LimitMeasure
-    underlying: str = ""  # empty: the desk
-    option_class: str = ""  # for measures of classes
-    bucket: str = ""  # for VEGA_USD_PER_POINT: one expiry bucket
+    underlying: str = ""  # empty, and no group: the desk
+    group: str = ""  # a product group of the desk, in place of an underlying
+    option_class: str = ""
+    bucket: str = ""  # one expiry bucket
+    series: str = ""  # symbol of one series
     limit_hard: float
+    soft_share: float = 0.5  # of the limit: where quotes on the adding side begin to taper (NOTIFY)
+    critical_share: float = 0.9  # where only what an obligation demands is left of them (ESCALATE)
+    cool_down_s: float = 0.0  # how long the response of ALERT and above stays once utilisation has left it
+    stale_after_s: float = 60.0  # a measure older than this is a breach
+    tighten_days: float = 0.0  # calendar days to expiry from which the limit falls; 0: never
+    tighten_expiry_factor: float = 1.0  # of the limit, at expiry
+    tighten_event_h: float = 0.0  # hours before a dated event in which the limit is tighter
+    tighten_event_factor: float = 1.0
+    tighten_fast_factor: float = 1.0  # while the market is fast
     floor_usd_per_point: float = 0.0  # for CONCENTRATION_PCT: gross vega below which no book is concentrated
+    floor_usd: float = 0.0  # for the two shares of gap losses: their sum below which no book is concentrated
     owner: str = "risk"
 
     def __post_init__(self) -> None:
         """Refuse a limit that is no bound."""
+        name = f"limit {self.name}"
         _demand(
             0.0 < self.limit_hard < _INFINITE,
-            f"limit {self.name}: limit_hard must be above 0 and finite, was {self.limit_hard}",
+            f"{name}: limit_hard must be above 0 and finite, was {self.limit_hard}",
         )
         _demand(
-            0.0 <= self.floor_usd_per_point < _INFINITE,
-            f"limit {self.name}: floor_usd_per_point must be 0 or above, was {self.floor_usd_per_point}",
+            not (self.group and self.underlying),
+            f"{name}: bound underlying {self.underlying} or group {self.group}, not both",
         )
+        _demand(
+            0.0 < self.soft_share <= self.critical_share <= 1.0,
+            f"{name}: need 0 < soft_share <= critical_share <= 1, was {self.soft_share} and {self.critical_share}",
+        )
+        for each in ("cool_down_s", "tighten_days", "tighten_event_h", "floor_usd_per_point", "floor_usd"):
+            value = getattr(self, each)
+            _demand(0.0 <= value < _INFINITE, f"{name}: {each} must be 0 or above, was {value}")
+        _demand(
+            0.0 < self.stale_after_s < _INFINITE,
+            f"{name}: stale_after_s must be above 0, was {self.stale_after_s}",
+        )
+        for each in ("tighten_expiry_factor", "tighten_event_factor", "tighten_fast_factor"):
+            value = getattr(self, each)
+            _demand(0.0 < value <= 1.0, f"{name}: {each} must be above 0 and at most 1, was {value}")
 
     @property
     def name(self) -> str:
         """How the limit is called on screens and in the audit trail."""
-        scope = "/".join(part for part in (self.underlying or "desk", self.option_class, self.bucket) if part)
+        whose = f"{self.group} group" if self.group else self.underlying or "desk"
+        scope = "/".join(part for part in (whose, self.option_class, self.bucket, self.series) if part)
         return f"{scope}/{self.measure.value}"
+
+
+class ProductGroup(Parameters, frozen=True, kw_only=True):
+    """Underlyings that limits bound together."""
+
+    name: str
+    underlyings: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a group of nothing."""
+        _demand(bool(self.underlyings), f"group {self.name}: it needs an underlying")
 
 
 class RiskAppetite(Parameters, frozen=True, kw_only=True):
@@ -246,6 +329,76 @@ class EventTerms(Parameters, frozen=True, kw_only=True):
         )
 
 
+class SlideTime(StrEnum):
+    """When a slide happens."""
+
+    NOW = "now"
+    CLOSE = "close"  # the next of an exchange whose calendar the desk file names
+    NEXT_DAY = "next_day"  # a calendar day later
+    EXPIRY = "expiry"  # the first of what is held
+
+
+class VolShift(StrEnum):
+    """How a shift of volatility falls on expiries."""
+
+    PARALLEL = "parallel"  # alike
+    TENOR = "tenor"  # (30 days / time to expiry) to the power of the dynamics
+    SPOT_CORRELATED = (
+        "spot_correlated"  # alike, on volatilities that follow spot by beta and tenor, whatever the smile
+    )
+
+
+class SlideTerms(Parameters, frozen=True, kw_only=True):
+    """One slide beside the first: which moves, which shifts, when."""
+
+    name: str
+    moves_pct: tuple[float, ...] = ()  # of spot; or
+    moves_deviations: tuple[
+        float, ...
+    ] = ()  # standard deviations of `deviation_days`, at the 30-day volatility
+    deviation_days: float = 1.0  # trading days
+    shifts_points: tuple[float, ...] = (-5.0, -2.0, 0.0, 2.0, 5.0)
+    shift: VolShift = VolShift.PARALLEL
+    time: SlideTime = SlideTime.NOW
+
+    def __post_init__(self) -> None:
+        """Refuse a slide that moves nothing, or below zero."""
+        moves = self.moves_pct or self.moves_deviations
+        _demand(
+            bool(moves) and not (self.moves_pct and self.moves_deviations),
+            f"slide {self.name}: give either moves_pct or moves_deviations",
+        )
+        _demand(
+            all(-99.0 <= move <= 1000.0 for move in self.moves_pct),
+            f"slide {self.name}: moves_pct must be between -99 and 1000, was {list(self.moves_pct)}",
+        )
+        _demand(
+            all(-20.0 <= move <= 20.0 for move in self.moves_deviations),
+            f"slide {self.name}: moves_deviations must be between -20 and 20, was {list(self.moves_deviations)}",
+        )
+        _demand(
+            0.0 < self.deviation_days <= 252.0,
+            f"slide {self.name}: deviation_days must be above 0 and at most 252, was {self.deviation_days}",
+        )
+        _demand(
+            bool(self.shifts_points) and all(-200.0 <= shift <= 500.0 for shift in self.shifts_points),
+            f"slide {self.name}: shifts_points must be between -200 and 500, was {list(self.shifts_points)}",
+        )
+
+
+_DAY_MOVES_PCT = (-20.0, -10.0, -5.0, -3.0, -1.0, 0.0, 1.0, 3.0, 5.0, 10.0, 20.0)
+USUAL_SLIDES = (
+    SlideTerms(name="close", moves_pct=_DAY_MOVES_PCT, time=SlideTime.CLOSE),
+    SlideTerms(name="next day", moves_pct=_DAY_MOVES_PCT, time=SlideTime.NEXT_DAY),
+    SlideTerms(name="first expiry", moves_pct=_DAY_MOVES_PCT, time=SlideTime.EXPIRY),
+    SlideTerms(
+        name="standard deviations",
+        moves_deviations=(-6.0, -4.0, -3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0),
+        shift=VolShift.TENOR,
+    ),
+)
+
+
 class Desk(Parameters, frozen=True, kw_only=True):
     """Everything the desk decided, but for its limits."""
 
@@ -256,13 +409,10 @@ class Desk(Parameters, frozen=True, kw_only=True):
     appetite: RiskAppetite
     clock: ClockTerms = msgspec.field(default_factory=ClockTerms)
     events: tuple[EventTerms, ...] = ()
+    groups: tuple[ProductGroup, ...] = ()
+    slides: tuple[SlideTerms, ...] = USUAL_SLIDES
 
     def terms_of(self, underlying: str) -> UnderlyingTerms:
         """The terms of `underlying`; defaults where the desk said nothing."""
         found = (terms for terms in self.underlyings if terms.symbol == underlying)
         return next(found, UnderlyingTerms(symbol=underlying))
-
-
-def _demand(holds: bool, message: str) -> None:
-    if not holds:
-        raise InvalidValueError(message)

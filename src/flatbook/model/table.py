@@ -91,6 +91,14 @@ class InstrumentTable:
         return out
 
     @cached_property
+    def currencies(self) -> tuple[str, ...]:
+        """Currency in which each underlying's options settle; its first contract's where it has none."""
+        first = {item.underlying: item.currency for item in reversed(self.instruments)}
+        options = (item for item in reversed(self.instruments) if item.kind is Kind.OPTION)
+        first |= {item.underlying: item.currency for item in options}
+        return tuple(first[name] for name in self.underlyings)
+
+    @cached_property
     def is_option(self) -> Bools:
         """bool[n]."""
         return self.slice_of >= 0
@@ -107,6 +115,11 @@ class InstrumentTable:
     def inverse(self) -> Bools:
         """bool[n]: premium and payoff are in coin."""
         return np.array([item.payoff is Payoff.INVERSE for item in self.instruments], dtype=np.bool_)
+
+    @cached_property
+    def delivers(self) -> Bools:
+        """bool[n]: an option whose exercise brings or takes the underlying itself."""
+        return np.array([item.delivers for item in self.instruments], dtype=np.bool_)
 
     @cached_property
     def sign(self) -> Floats:

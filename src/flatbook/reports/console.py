@@ -11,12 +11,15 @@ from flatbook.reports.console_lists import (
     print_quotes,
     print_residual,
     print_risk_price,
+    print_what_ifs,
 )
+from flatbook.reports.console_sheets import print_sheets
 from flatbook.reports.console_table import print_table, signed, styled
 from flatbook.reports.numbers import NOTHING, UNSIGNED, brief, magnitude, move, percent, plain
 from flatbook.reports.schema import PlanReport, UnderlyingExposure
-from flatbook.reports.schema_decisions import HedgeRow
+from flatbook.reports.schema_decisions import HedgeRow, ResponseRow
 from flatbook.reports.schema_parts import GapPnl, Number
+from flatbook.reports.story import limit_notes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 _STEP_STYLE = {"ALERT": "bold yellow3", "ESCALATE": "bold red3", "HARD": "bold white on red3"}
 _STEP_MARK = {"NORMAL": "o", "NOTIFY": "+", "ALERT": "!", "ESCALATE": "!!", "HARD": "X"}
 _BAR = 20  # characters up to the limit
-_LISTS = (print_residual, print_risk_price, print_quotes, print_inventory, print_health)
+_LISTS = (print_what_ifs, print_residual, print_risk_price, print_quotes, print_inventory, print_health)
 
 
 def print_plan(report: PlanReport, console: "Console") -> None:
@@ -38,6 +41,7 @@ def print_plan(report: PlanReport, console: "Console") -> None:
     _head(report, console)
     for section in (_limits, _exposure, _gaps, _hedges, *_LISTS):
         section(report, console)
+    print_sheets(report.sheets, console)
 
 
 def _head(report: PlanReport, console: "Console") -> None:
@@ -80,6 +84,32 @@ def _limits(report: PlanReport, console: "Console") -> None:
     actions = dict.fromkeys((row.step, row.action) for row in report.limits if row.step != "NORMAL")
     for step, action in actions:
         console.print(styled(f"  {step}: {action}", "dim"))
+    for row in report.limits:
+        for note in limit_notes(row):
+            console.print(styled(f"  {row.name}: {note}", "dim"))
+    strained = [row for row in report.responses if row.step != "NORMAL"]
+    if strained:
+        _responses(strained, console)
+
+
+def _responses(rows: list[ResponseRow], console: "Console") -> None:
+    print_table(
+        console,
+        "RESPONSE of our quotes, by class and side",
+        ("class", "side", "state", "what to do", "series", "limit"),
+        [
+            (
+                row.option_class,
+                row.side,
+                styled(f"{_STEP_MARK[row.step]} {row.step}", _STEP_STYLE.get(row.step, "")),
+                row.action,
+                f"{row.series:,d} of {row.live:,d}",
+                row.limit,
+            )
+            for row in rows
+        ],
+        left={0, 1, 2, 3, 5},
+    )
 
 
 def _exposure(report: PlanReport, console: "Console") -> None:

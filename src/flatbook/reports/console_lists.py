@@ -6,7 +6,7 @@ from flatbook.reports.chains import decimals_of
 from flatbook.reports.console_table import ROWS, print_table, signed, styled
 from flatbook.reports.numbers import brief, contracts, day, full, magnitude, percent, plain, tally
 from flatbook.reports.schema import PlanReport
-from flatbook.reports.schema_decisions import QuoteRow
+from flatbook.reports.schema_decisions import QuoteRow, ResidualOf
 from flatbook.reports.schema_parts import Number
 
 if TYPE_CHECKING:
@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 def print_residual(report: PlanReport, console: "Console") -> None:
     """Print risk before and after the hedges, and what options would do."""
-    titles = [
-        "WHAT IS LEFT",
-        "delta\nUSD",
-        "gamma\nUSD/1 %",
-        "vega\nUSD/pt",
-        "gap loss\nUSD",
-        "capital\nUSD",
-    ]
+    _print_changes("WHAT IS LEFT", report.residual.scopes, console)
+    for basis in report.residual.basis:
+        told = f"  {basis.underlying}: basis risk of {basis.symbol} {magnitude(basis.deviation_usd)} USD SD"
+        console.print(styled(f"{told} over {basis.over_days:g} days", "dim"))
+    for offset in report.residual.option_offsets[:ROWS]:
+        console.print(styled(f"  {offset.sentence}", "dim"))
+
+
+def _print_changes(title: str, scopes: tuple[ResidualOf, ...], console: "Console") -> None:
+    """Before and after, the desk first; one underlying alone is the desk."""
+    titles = [title, "delta\nUSD", "gamma\nUSD/1 %", "vega\nUSD/pt", "gap loss\nUSD", "capital\nUSD"]
     signs = (brief, brief, brief, magnitude, magnitude)
     rows = [
         (
@@ -32,14 +35,23 @@ def print_residual(report: PlanReport, console: "Console") -> None:
                 for each, told in zip(scope.changes, signs, strict=True)
             ),
         )
-        for scope in report.residual.scopes[: 1 if len(report.residual.scopes) == 2 else None]
+        for scope in scopes[: 1 if len(scopes) == 2 else None]
     ]
     print_table(console, "", titles, rows)
-    for basis in report.residual.basis:
-        told = f"  {basis.underlying}: basis risk of {basis.symbol} {magnitude(basis.deviation_usd)} USD SD"
-        console.print(styled(f"{told} over {basis.over_days:g} days", "dim"))
-    for offset in report.residual.option_offsets[:ROWS]:
-        console.print(styled(f"  {offset.sentence}", "dim"))
+
+
+def print_what_ifs(report: PlanReport, console: "Console") -> None:
+    """Print the book after orders at work, or after trades that somebody asked about."""
+    for one in report.what_if:
+        _print_changes(f"IF: {one.name}", one.scopes, console)
+        contracts_told = sum(each.contracts for each in one.trades)
+        console.print(styled(f"  {tally(contracts_told, 'contract')} in {len(one.trades)} series", "dim"))
+        for limit in one.limits[:ROWS]:
+            told = f"{percent(limit.utilisation_before, 0)} > {percent(limit.utilisation_after, 0)}"
+            steps = (
+                "" if limit.step_before == limit.step_after else f", {limit.step_before} > {limit.step_after}"
+            )
+            console.print(styled(f"  {limit.name}: {told}{steps}", "dim" if not steps else ""))
 
 
 def print_risk_price(report: PlanReport, console: "Console") -> None:

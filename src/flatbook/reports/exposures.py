@@ -5,16 +5,18 @@ import math
 import numpy as np
 
 from flatbook.engine.cycle import Cycle
+from flatbook.exposure.slides import Ladder
 from flatbook.exposure.slides import Slides as Ladders
 from flatbook.model.measures import BUCKET_NAMES
 from flatbook.model.table import Floats
-from flatbook.reports.columns import NOTHING_VALUED, Columns
+from flatbook.reports.columns import NOTHING_VALUED, Columns, iso
 from flatbook.reports.missing import Missing
 from flatbook.reports.schema import (
     BucketExposure,
     DeskExposure,
     Exposures,
     SlideGrid,
+    SlideLadder,
     Slides,
     UnderlyingExposure,
 )
@@ -49,18 +51,44 @@ def slides_of(cycle: Cycle, missing: Missing) -> Slides:
         shifts_points=tuple(cycle.slides.shifts_points.tolist()),
         grids=_grids(cycle, cycle.slides, "slides.grids", missing),
         after_hedges=_grids(cycle, cycle.residual.slides, "slides.after_hedges", missing),
+        ladders=tuple(_ladder(cycle, one, missing) for one in cycle.ladders),
+    )
+
+
+def _ladder(cycle: Cycle, one: Ladder, missing: Missing) -> SlideLadder:
+    path = f"slides.ladders[{one.terms.name}]"
+    grids = [("desk", one.desk), *zip(cycle.table.underlyings, one.by_underlying, strict=True)]
+    return SlideLadder(
+        name=one.terms.name,
+        at=iso(one.at_ns) if one.at_ns else "",
+        shift=one.terms.shift.value,
+        moves_in="standard deviations" if one.terms.moves_deviations else "relative",
+        moves=tuple(one.moves.tolist()),
+        shifts_points=tuple(one.shifts_points.tolist()),
+        grids=tuple(
+            SlideGrid(
+                scope=scope,
+                pnl_usd=tuple(
+                    tuple(missing.numbers(row, f"{path}.grids[{scope}]", one.reason or _NO_SCENARIO))
+                    for row in grid
+                ),
+            )
+            for scope, grid in grids
+        ),
+        reason=one.reason,
     )
 
 
 def _grids(cycle: Cycle, ladders: Ladders, path: str, missing: Missing) -> tuple[SlideGrid, ...]:
     grids = [("desk", ladders.desk), *zip(cycle.table.underlyings, ladders.by_underlying, strict=True)]
     return tuple(
-        SlideGrid(scope=scope, pnl_usd=_grid(grid, f"{path}[{scope}].pnl_usd", missing))
+        SlideGrid(scope=scope, pnl_usd=grid_of(grid, f"{path}[{scope}].pnl_usd", missing))
         for scope, grid in grids
     )
 
 
-def _grid(grid: Floats, path: str, missing: Missing) -> tuple[tuple[float | None, ...], ...]:
+def grid_of(grid: Floats, path: str, missing: Missing) -> tuple[tuple[float | None, ...], ...]:
+    """A grid of P&L, float64[m, v], as rows."""
     return tuple(tuple(missing.numbers(row, path, _NO_SCENARIO)) for row in grid)
 
 

@@ -22,6 +22,7 @@ from flatbook.reports.schema_market import (
     UnvaluedGroup,
     UnvaluedHeld,
 )
+from flatbook.reports.spot_vol import spot_vol_of
 
 SYMBOLS_SHOWN = 20
 
@@ -36,6 +37,7 @@ def health_of(cycle: Cycle, columns: Columns, missing: Missing) -> MarketHealth:
         statuses=_statuses(cycle),
         classes=_classes(cycle, missing),
         events=_events(cycle, missing),
+        spot_vol=spot_vol_of(cycle, missing),
         unvalued_held=_unvalued_held(cycle, columns),
         unvalued_other=_unvalued_other(cycle),
     )
@@ -102,7 +104,7 @@ def _term_numbers(cycle: Cycle, missing: Missing, s: int, path: str) -> dict[str
     columns = (
         ("borrow", term.borrow, told),
         ("borrow_error", term.borrow_error, told),
-        ("variance_vol", term.variance_vol, why),
+        ("calendar_vol", term.calendar_vol, why),
         (
             "forward_vol",
             term.forward_vol,
@@ -146,6 +148,8 @@ def _events(cycle: Cycle, missing: Missing) -> tuple[EventRow, ...]:
                 at=iso(move.at_ns),
                 move_sd=missing.number(move.move_sd, f"{path}.move_sd", why),
                 move_sd_error=missing.number(move.move_sd_error, f"{path}.move_sd_error", why),
+                trading_days=missing.number(move.trading_days, f"{path}.trading_days", why),
+                trading_days_error=missing.number(move.trading_days_error, f"{path}.trading_days_error", why),
                 reason=move.reason,
             )
         )

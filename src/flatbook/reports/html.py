@@ -13,6 +13,7 @@ from flatbook.reports.schema import PlanReport, SlideGrid
 from flatbook.reports.schema_decisions import LimitRow
 from flatbook.reports.schema_parts import Number
 from flatbook.reports.smile_chart import smile_charts
+from flatbook.reports.story import limit_notes
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -66,6 +67,7 @@ def render_html(report: PlanReport) -> str:
         charted=report.exposure.by_underlying[:UNDERLYINGS],
         single=len(report.exposure.by_underlying) == 1,
         unsigned=UNSIGNED,
+        limit_notes=limit_notes,
         marks=MARKS,
         rows=ROWS,
     )

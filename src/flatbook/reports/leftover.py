@@ -6,23 +6,21 @@ from flatbook.engine.cycle import Cycle
 from flatbook.hedging.cross import basis_deviation_usd
 from flatbook.hedging.neutral_choice import OptionOffset, option_offset
 from flatbook.model.measures import CALENDAR_DAYS, MEANINGS, Measure
+from flatbook.reports.changes import changes_of
 from flatbook.reports.columns import Columns
 from flatbook.reports.decisions import side_of
 from flatbook.reports.missing import Missing
 from flatbook.reports.numbers import brief, plain
 from flatbook.reports.schema_decisions import (
     BasisRisk,
-    Change,
     FactorPrice,
     OffsetLegRow,
     OffsetRow,
     Residual,
-    ResidualOf,
     RiskPriceOf,
 )
 from flatbook.riskprice.price import FACTORS
 
-_TOLD = (Measure.DELTA_USD, Measure.GAMMA_USD_PER_PCT, Measure.VEGA_USD_PER_POINT)
 _NO_PRICE = "the underlying has no price, or no expiry of it has a volatility"
 
 
@@ -31,67 +29,13 @@ def residual_of(cycle: Cycle, columns: Columns, missing: Missing) -> Residual:
     names = cycle.table.underlyings
     touched = [hedge.underlying for hedge in cycle.hedges]
     return Residual(
-        scopes=(
-            _desk(cycle, missing),
-            *(_underlying(cycle, columns, missing, u) for u, name in enumerate(names) if name in touched),
-        ),
+        scopes=changes_of(cycle, columns, cycle.residual, touched, "residual.scopes", missing),
         basis=_basis(cycle, missing),
         risk_price=tuple(_risk_price(cycle, missing, u) for u in range(len(names))),
         option_offsets=tuple(
             _offset(option_offset(u, cycle.residual.exposure, cycle.values, cycle.market), missing)
             for u, name in enumerate(names)
             if name in touched
-        ),
-    )
-
-
-def _desk(cycle: Cycle, missing: Missing) -> ResidualOf:
-    before, after = cycle.exposure.desk, cycle.residual.exposure.desk
-    pairs = [(measure, float(before[measure]), float(after[measure])) for measure in _TOLD]
-    gap = (cycle.gaps.worst_desk, cycle.residual.gaps.worst_desk)
-    capital = (cycle.capital.desk, cycle.residual.capital.desk)
-    return _scope("desk", pairs, gap, capital, missing)
-
-
-def _underlying(cycle: Cycle, columns: Columns, missing: Missing, u: int) -> ResidualOf:
-    mine = columns.held[cycle.table.underlying_of[columns.held] == u]
-    before, after = (
-        columns.known(one.by_underlying[u], mine) for one in (cycle.exposure, cycle.residual.exposure)
-    )
-    pairs = [(measure, float(before[measure]), float(after[measure])) for measure in _TOLD]
-    gap = (
-        float(cycle.gaps.worst_by_underlying[u]),
-        float(cycle.residual.gaps.worst_by_underlying[u]),
-    )
-    capital = (float(cycle.capital.by_underlying[u]), float(cycle.residual.capital.by_underlying[u]))
-    return _scope(cycle.table.underlyings[u], pairs, gap, capital, missing)
-
-
-def _scope(
-    scope: str,
-    pairs: list[tuple[Measure, float, float]],
-    gap: tuple[float, float],
-    capital: tuple[float, float],
-    missing: Missing,
-) -> ResidualOf:
-    lines = [
-        (MEANINGS[measure].name, MEANINGS[measure].unit, before, after) for measure, before, after in pairs
-    ]
-    lines += [("gap_loss_usd", "USD", *gap), ("capital_usd", "USD", *capital)]
-    path, why = (
-        f"residual.scopes[{scope}].changes",
-        "it could not be measured: see the same figure in exposure",
-    )
-    return ResidualOf(
-        scope=scope,
-        changes=tuple(
-            Change(
-                name=name,
-                unit=unit,
-                before=missing.number(before, f"{path}[{name}].before", why),
-                after=missing.number(after, f"{path}[{name}].after", why),
-            )
-            for name, unit, before, after in lines
         ),
     )
 

@@ -6,8 +6,27 @@ from flatbook.reports.schema_parts import Number
 
 NOTHING = "–"
 UNSIGNED = frozenset(
-    {"gap_loss_usd", "capital_usd", "concentration_pct"}
-)  # magnitudes of a loss, a need, a share
+    {
+        "gross_contracts",
+        "same_side_contracts",
+        "concentration_pct",
+        "class_share_pct",
+        "underlying_share_pct",
+        "gap_loss_usd",
+        "slide_loss_usd",
+        "var_usd",
+        "es_usd",
+        "capital_usd",
+        "margin_pct",
+        "drawdown_usd",
+        "basis_deviation_usd",
+        "orders_per_s",
+        "orders_per_min",
+        "fills_per_s",
+        "fills_per_min",
+        "unusable_quotes_pct",
+    }
+)  # magnitudes of a loss, a need, a share, a count
 _SCALES = ((1e9, "bn"), (1e6, "M"), (1e3, "k"))
 
 

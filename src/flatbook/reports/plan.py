@@ -9,9 +9,10 @@ import msgspec
 
 from flatbook import __version__
 from flatbook.engine.cycle import Cycle
+from flatbook.engine.measure import WhatIf
 from flatbook.model.measures import MEANINGS
 from flatbook.reports.columns import columns_of, iso
-from flatbook.reports.decisions import hedges_of, limits_of
+from flatbook.reports.decisions import hedges_of, limits_of, responses_of
 from flatbook.reports.exposures import exposures_of, slides_of
 from flatbook.reports.health import health_of
 from flatbook.reports.inventory import inventory_of
@@ -20,10 +21,12 @@ from flatbook.reports.missing import Missing
 from flatbook.reports.quotes import quotes_of
 from flatbook.reports.schema import Header, PlanReport, Sources
 from flatbook.reports.schema_parts import UnitOf
+from flatbook.reports.sheets import sheets_of
 from flatbook.reports.story import headline_of, sentences_of
+from flatbook.reports.what_if import what_ifs_of
 
 
-def plan_report(cycle: Cycle, *, sources: Sources) -> PlanReport:
+def plan_report(cycle: Cycle, *, sources: Sources, asked: tuple[WhatIf, ...] = ()) -> PlanReport:
     """Report `cycle`.
 
     Parameters
@@ -31,6 +34,8 @@ def plan_report(cycle: Cycle, *, sources: Sources) -> PlanReport:
     cycle : Cycle
     sources : Sources
         Where its inputs came from.
+    asked : tuple of WhatIf
+        What somebody wants to know beside.
 
     Returns
     -------
@@ -45,6 +50,8 @@ def plan_report(cycle: Cycle, *, sources: Sources) -> PlanReport:
     hedges = hedges_of(cycle, missing)
     quotes = quotes_of(cycle, columns, missing)
     residual = residual_of(cycle, columns, missing)
+    sheets = sheets_of(cycle.sheets, cycle.book.quantity, cycle.table, missing)
+    what_ifs = what_ifs_of(cycle, asked, columns, missing)
     health = health_of(cycle, columns, missing)
     header = Header(
         desk=cycle.desk.name,
@@ -65,9 +72,12 @@ def plan_report(cycle: Cycle, *, sources: Sources) -> PlanReport:
         exposure=exposure,
         slides=slides,
         limits=limits,
+        responses=responses_of(cycle),
         hedges=hedges,
         quotes=quotes,
         residual=residual,
+        what_if=what_ifs,
+        sheets=sheets,
         market_health=health,
         reasons=missing.reasons(),
     )

@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from flatbook.reports.schema_decisions import Hedges, LimitRow, QuoteRow, Quotes, Residual
+from flatbook.reports.schema_decisions import Hedges, LimitRow, QuoteRow, Quotes, Residual, ResponseRow
 from flatbook.reports.schema_market import MarketHealth
 from flatbook.reports.schema_parts import Capital, GapPnl, Measures, Number, Part, UnitOf
+from flatbook.reports.schema_sheets import Sheets
+from flatbook.reports.schema_what_if import WhatIfRow
 
 SCHEMA: Literal["flatbook.plan/1"] = "flatbook.plan/1"
 
@@ -31,6 +33,7 @@ __all__ = [
     "Reason",
     "SeriesInventory",
     "SlideGrid",
+    "SlideLadder",
     "Slides",
     "Sources",
     "UnderlyingExposure",
@@ -195,6 +198,19 @@ class SlideGrid(Part, frozen=True, kw_only=True):
     pnl_usd: tuple[tuple[Number, ...], ...]
 
 
+class SlideLadder(Part, frozen=True, kw_only=True):
+    """A slide that the desk set: another time, other moves, or another way in which volatility shifts."""
+
+    name: str
+    at: str  # ISO 8601, UTC; empty where nobody knows
+    shift: str  # parallel, tenor, spot_correlated
+    moves_in: str  # relative, or standard deviations
+    moves: tuple[float, ...]
+    shifts_points: tuple[float, ...]
+    grids: tuple[SlideGrid, ...]  # the desk first
+    reason: str  # why numbers are null; empty: none is
+
+
 class Slides(Part, frozen=True, kw_only=True):
     """Section 3: ladders. Volatilities follow spot by the dynamics of the underlying (unchanged under sticky strike) and are
     shifted; a series without a value counts at the most it can lose.
@@ -204,6 +220,7 @@ class Slides(Part, frozen=True, kw_only=True):
     shifts_points: tuple[float, ...]  # of volatility, in points of 0.01
     grids: tuple[SlideGrid, ...]  # the desk first
     after_hedges: tuple[SlideGrid, ...]  # the same once the proposed hedges are done
+    ladders: tuple[SlideLadder, ...]  # that the desk set
 
 
 class Reason(Part, frozen=True, kw_only=True):
@@ -224,9 +241,14 @@ class PlanReport(Part, frozen=True, kw_only=True):
     exposure: Exposures
     slides: Slides
     limits: tuple[LimitRow, ...]  # section 4, worst first
+    responses: tuple[ResponseRow, ...]  # what they ask of each side of each class
     hedges: Hedges
     quotes: Quotes
     residual: Residual
+    what_if: tuple[
+        WhatIfRow, ...
+    ]  # the book with orders at work filled, or after trades that somebody asked about
+    sheets: Sheets
     market_health: MarketHealth
     reasons: tuple[Reason, ...]
 

@@ -3,6 +3,15 @@
 from flatbook.reports.schema_parts import Number, Part
 
 
+class LimitOverride(Part, frozen=True, kw_only=True):
+    """Another hard limit that stands in place of one for a time."""
+
+    limit_hard: float
+    owner: str
+    reason: str
+    until: str  # ISO 8601, UTC
+
+
 class LimitRow(Part, frozen=True, kw_only=True):
     """Section 4: one limit. Utilisation is (|value| + unvalued_worst_case) / limit_hard; 1 is the limit."""
 
@@ -12,13 +21,29 @@ class LimitRow(Part, frozen=True, kw_only=True):
     unit: str
     value: Number
     unvalued_worst_case: Number
-    limit_hard: float
+    limit_hard: float  # in force: overridden and tightened
+    limit_hard_set: float  # as the desk set it
+    tightened: tuple[str, ...]  # why it is tighter now
+    override: tuple[LimitOverride, ...]  # in force: none or one
     utilisation: Number  # null is a breach
     step: str  # NORMAL, NOTIFY, ALERT, ESCALATE, HARD
     action: str
+    cool_down_until: str  # ISO 8601, UTC: the step is held until then though utilisation has left it; empty: it is not held
     where: str  # the series, expiry or move that decides, where there is one
     owner: str
     reason: str  # why the value is null
+
+
+class ResponseRow(Part, frozen=True, kw_only=True):
+    """What the ladder asks of one side of one option class: the highest step among the limits that it would worsen."""
+
+    option_class: str
+    side: str  # buy, sell: ours
+    step: str
+    action: str
+    limit: str  # that decides; empty at NORMAL
+    series: int  # live series at this step
+    live: int  # live series of the class
 
 
 class Trade(Part, frozen=True, kw_only=True):

@@ -20,8 +20,8 @@ class ExpiryHealth(Part, frozen=True, kw_only=True):
     atm_vol: Number
     borrow: Number  # continuous, annual: what rate and listed dividends leave of the forward
     borrow_error: Number  # standard error
-    variance_years: float  # variance time to expiry; calendar years without a calendar
-    variance_vol: Number  # at the money, in variance time
+    variance_years: float  # variance time to expiry; calendar years without a clock
+    calendar_vol: Number  # atm_vol's total variance over calendar years
     forward_vol: Number  # in variance time, from the expiry before
     series: int
     usable: int  # of them with a quote that is used
@@ -82,7 +82,34 @@ class EventRow(Part, frozen=True, kw_only=True):
     at: str
     move_sd: Number  # standard deviation of the log move
     move_sd_error: Number
+    trading_days: Number  # its variance, in trading days of the volatility until then
+    trading_days_error: Number
     reason: str  # why it is not told
+
+
+class SpotVolTenor(Part, frozen=True, kw_only=True):
+    """The skew stickiness ratio at one time to expiry."""
+
+    name: str  # its days, as 30d
+    days: float  # calendar
+    stickiness: float  # as the desk file has it
+    stickiness_estimate: Number  # from published surfaces, drawn to it
+    stickiness_error: Number  # standard error of the estimate
+    moves_seen: float  # how many moves of equal size would tell as much
+
+
+class SpotVolRow(Part, frozen=True, kw_only=True):
+    """How the volatility of one underlying follows its price: as configured, and as observed."""
+
+    underlying: str
+    estimate_used: bool  # True: deltas, slides and explain read the estimates; False: what is configured
+    beta: float  # vol per log return, where no smile tells a skew
+    beta_estimate: Number
+    beta_error: Number
+    tenor_exponent: float
+    tenor_exponent_estimate: Number
+    tenor_exponent_error: Number
+    tenors: tuple[SpotVolTenor, ...]
 
 
 class MarketHealth(Part, frozen=True, kw_only=True):
@@ -93,5 +120,6 @@ class MarketHealth(Part, frozen=True, kw_only=True):
     statuses: tuple[StatusCount, ...]
     classes: tuple[ClassQuotes, ...]
     events: tuple[EventRow, ...]
+    spot_vol: tuple[SpotVolRow, ...]
     unvalued_held: tuple[UnvaluedHeld, ...]
     unvalued_other: tuple[UnvaluedGroup, ...]

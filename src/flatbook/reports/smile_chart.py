@@ -85,7 +85,7 @@ def smile_charts(report: PlanReport) -> tuple[SmileChart, ...]:
 def _chart(one: ExpiryHealth, rows: list[QuoteRow]) -> SmileChart | None:
     if not (one.forward and one.atm_vol):
         return None
-    reach = _REACH * one.atm_vol * math.sqrt(one.days / 365.0)
+    reach = _REACH * one.atm_vol * math.sqrt(one.variance_years)
     near = [(math.log(row.strike / one.forward), row) for row in rows]
     near = [(k, row) for k, row in near if abs(k) <= reach and row.vol is not None]
     if len(near) < 2:

@@ -45,6 +45,19 @@ def sentences_of(
     return tuple(sentence for sentence in told if sentence)
 
 
+def limit_notes(row: LimitRow) -> tuple[str, ...]:
+    """What a person must know of a limit beside its numbers: who overrode it, why it is tighter, what holds its step."""
+    notes = []
+    for one in row.override:
+        told = f"overridden from {magnitude(row.limit_hard_set)} to {magnitude(one.limit_hard)} by {one.owner} until {one.until}"
+        notes.append(f"{told}: {one.reason}")
+    if row.tightened:
+        notes.append(f"tightened to {magnitude(row.limit_hard)}: {', '.join(row.tightened)}")
+    if row.cool_down_until:
+        notes.append(f"{row.step} cools down until {row.cool_down_until}")
+    return tuple(notes)
+
+
 def strained_of(limits: tuple[LimitRow, ...]) -> tuple[LimitRow, ...]:
     """Limits at or above `STRAINED`; one that could not be computed is."""
     return tuple(row for row in limits if row.utilisation is None or row.utilisation >= STRAINED)

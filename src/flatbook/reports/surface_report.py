@@ -89,7 +89,7 @@ def _fitted(market: MarketView, underlying: int) -> FittedSurface:
     points, rows = points_of(
         market.table,
         slices,
-        slice_years=market.slice_years,
+        slice_years=market.slice_variance_years,
         forward=market.forward,
         status=market.status,
         vol_bid=market.vol_bid,

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from flatbook.exposure.aggregate import Exposure
+from flatbook.exposure.reference_vol import reference_vols
 from flatbook.market.view import MarketView
-from flatbook.model.measures import CALENDAR_DAYS, VEGA_REFERENCE_DAYS, Measure
+from flatbook.model.measures import CALENDAR_DAYS, Measure
 from flatbook.model.parameters import Desk
 from flatbook.model.table import Floats
 from flatbook.valuation.values import Values
@@ -64,30 +65,3 @@ def risk_price(
         marginal_usd=(price[of] * per_contract).sum(axis=1),
         own_usd=own.sum(axis=1),
     )
-
-
-def reference_vols(market: MarketView) -> Floats:
-    """At-the-money volatility of each underlying at 30 days: linear in total variance between expiries.
-
-    Returns
-    -------
-    float64[n_underlyings]
-        NaN where no expiry has a volatility.
-    """
-    out = np.full(len(market.table.underlyings), np.nan)
-    reference = VEGA_REFERENCE_DAYS / CALENDAR_DAYS
-    for u in range(out.size):
-        mine = (market.table.underlying_of_slice == u) & np.isfinite(market.slice_atm_vol)
-        years, vol = market.slice_years[mine], market.slice_atm_vol[mine]
-        order = np.argsort(years, kind="stable")
-        if order.size:
-            out[u] = _interpolate(years[order], vol[order], reference)
-    return out
-
-
-def _interpolate(years: Floats, vol: Floats, at: float) -> float:
-    if at <= years[0]:
-        return float(vol[0])
-    if at >= years[-1]:
-        return float(vol[-1])
-    return float(np.sqrt(np.interp(at, years, vol**2 * years) / at))

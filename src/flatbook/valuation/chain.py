@@ -12,7 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from flatbook.kernels.european_tile import CHARM, COLUMNS, DELTA, DIVIDEND_RHO, GAMMA, RHO, SPEED, VANNA
+from flatbook.kernels.european_tile import (
+    CHARM,
+    COLUMNS,
+    DELTA,
+    DIVIDEND_RHO,
+    GAMMA,
+    RHO,
+    SPEED,
+    THETA,
+    VANNA,
+)
 from flatbook.kernels.implied_vol import NOT_FINITE
 from flatbook.model.table import Floats, Ints
 from flatbook.valuation.chain_american import prepare_boundary, prepare_tables
@@ -213,12 +223,16 @@ def value_into(prepared: Prepared, out: Floats, executor: Executor | None = None
 
 
 def _turn_to_reference(columns: Floats, rows: Rows, engine: Engine) -> None:
-    """From greeks in what the engine stands on to greeks in the reference spot; a fixed forward has no dividend rho."""
+    """From greeks in what the engine stands on to greeks in the reference spot, by calendar years; a fixed forward has no dividend rho."""
     if (rows.per_spot != 1.0).any():
         for column, power in ((DELTA, 1), (GAMMA, 2), (VANNA, 1), (CHARM, 1), (SPEED, 3)):
             if column < columns.shape[0]:
                 with np.errstate(all="ignore"):  # no spot, no greek; and no warning
                     columns[column] *= rows.per_spot**power
+    if (rows.stretch != 1.0).any():
+        for column, power in ((THETA, -1), (CHARM, -1), (RHO, 1), (DIVIDEND_RHO, 1)):
+            if column < columns.shape[0]:
+                columns[column] *= rows.stretch**power
     if engine is not Engine.BLACK and columns.shape[0] > DIVIDEND_RHO and rows.forward_fixed.any():
         fixed = rows.forward_fixed  # its yield is its rate, so both move
         columns[RHO, fixed] += columns[DIVIDEND_RHO, fixed]
@@ -243,7 +257,8 @@ def reprice_into(
     shifts : float64[n_shifts]
         Annual decimal, parallel. A shift takes a vol no lower than 0.001, or than itself where it was lower.
     years_later : float64[n_times]
-        0 or above. A time that is not in the span of `prepare` is prepared for here and now.
+        Calendar years, 0 or above; volatility goes by the clock of each expiry. A time that is not in the span of
+        `prepare` is prepared for here and now.
     out : float64[n, n_moves, n_shifts, n_times]
         Written, price units; NaN outside the model.
     executor : Executor, optional

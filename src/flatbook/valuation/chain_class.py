@@ -2,7 +2,13 @@
 
 Conventions of scenarios: a series keeps its vol, shifted; the forward moves in proportion to spot; cash dividends stay
 in cash and go ex when they were announced. Time passes at unchanged spot: the forward is carried for what is left of
-its life, and a dividend that has gone ex no longer pulls it down.
+its life, and a dividend that has gone ex no longer pulls it down. Volatility goes by the clock of each expiry.
+
+With constant coefficients time enters an option's price by rate * years, yield * years, vol^2 * years and the share of life at
+which a dividend falls, and by nothing else (R. Merton, Bell J. Economics 4 (1973) 141-183: Black's equation with time in other
+units). So engines are given variance years, with rates, yields and dividends in the same years: prices are those of the
+calendar's carry and the clock's total variance, and what moves vol, as vega, vanna, volga and shifts do, is in vols of the
+clock. Within its life the variance of a series falls evenly. `Rows.stretch` takes rho and theta back to calendar years.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,9 +19,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from flatbook.kernels import andersen_lake
+from flatbook.market.clock import VarianceTime
 from flatbook.model.table import Bools, Floats, Ints
 from flatbook.valuation.engines import Codes, Engine
 
+_STRETCH_MAX = (
+    1e9  # calendar years for one of variance; where a clock stands still, a path is certain long before
+)
 VOL_FLOOR = 0.001  # a shift takes a vol no lower, or than itself where it was lower: as the kernels do
 
 
@@ -55,10 +65,11 @@ class OptionClass:
     strike: Floats
     sign: Floats  # +1 call, -1 put
     american: Bools
-    vol: Floats  # annual decimal; NaN where it is to be implied
+    vol: Floats  # annual decimal by the clock of its expiry; NaN where it is to be implied
     spot_model: (
         Bools  # cash dividends fall from spot; otherwise they are escrowed, in `forward` for a European
     )
+    variance_time: VarianceTime | None = None  # of the expiries; None: volatility goes by the calendar
 
     @cached_property
     def pays(self) -> Bools:
@@ -69,6 +80,26 @@ class OptionClass:
         return np.asarray(
             ((at >= first) & (at < stop) & counts & (self.dividend_years < self.years[:, None])).any(axis=1)
         )
+
+    @cached_property
+    def stretch(self) -> Floats:
+        """float64[m]: calendar years for one year of variance time; 1 where volatility goes by the calendar."""
+        if self.variance_time is None:
+            return np.ones(self.years.size)
+        with np.errstate(divide="ignore", invalid="ignore"):  # no time left is told apart below
+            stretch = np.minimum(self.years / self.variance_time.years, _STRETCH_MAX)
+        return np.where(self.years > 0.0, stretch, 1.0)
+
+    @cached_property
+    def dividends_in_variance_time(self) -> tuple[Floats, Floats, Ints]:
+        """Ex-dates at the same share of each life, amounts, and int64[m, 2]: the part that each expiry meets."""
+        if (self.stretch == 1.0).all():
+            return self.dividend_years, self.dividend_amounts, self.dividend_rows
+        first, stop = self.dividend_rows.T
+        ends = np.cumsum(np.append(0, stop - first))
+        at = np.repeat(first - ends[:-1], stop - first) + np.arange(ends[-1])
+        years = self.dividend_years[at] / np.repeat(self.stretch, stop - first)
+        return years, self.dividend_amounts[at], np.column_stack((ends[:-1], ends[1:]))
 
     def of_series(self, by_expiry: Floats) -> Floats:
         """A column of expiries as a column of series, float64[n]; NaN where there is no expiry."""
@@ -83,7 +114,7 @@ def aged(option_class: OptionClass, years_later: float) -> OptionClass:
     ----------
     option_class : OptionClass
     years_later : float
-        0 or above; an expiry passed on the way is worth its exercise.
+        Calendar years, 0 or above; an expiry passed on the way is worth its exercise.
 
     Returns
     -------
@@ -108,6 +139,7 @@ def aged(option_class: OptionClass, years_later: float) -> OptionClass:
         forward=np.where(one.forward_fixed, one.forward, carried),
         discount=discount,
         dividend_years=later,
+        variance_time=None if one.variance_time is None else one.variance_time.later(years_later),
     )
 
 
@@ -180,6 +212,7 @@ class Rows:
     schedule: Ints  # int64[k, 2]
     dividend_years: Floats
     dividend_amounts: Floats
+    stretch: Floats  # calendar years for one year of the columns above
 
     @property
     def size(self) -> int:
@@ -209,7 +242,7 @@ class Rows:
 
 _BY_ROW = (
     "at", "expiry", "stands", "per_spot", "forward", "strike", "years", "vol", "discount", "rate", "dividend_yield",
-    "sign", "american", "forward_fixed", "schedule",
+    "sign", "american", "forward_fixed", "schedule", "stretch",
 )  # fmt: skip
 
 
@@ -222,8 +255,10 @@ def rows_of(option_class: OptionClass, at: Ints, engine: Engine) -> Rows:
     def by_expiry(column: Floats) -> Floats:
         return np.append(column, np.nan)[expiry]
 
-    spot, years, rate = by_expiry(one.spot), by_expiry(one.years), by_expiry(one.rate)
-    dividend_yield = by_expiry(one.dividend_yield)
+    spot, stretch = by_expiry(one.spot), by_expiry(one.stretch)
+    years, rate = by_expiry(one.years) / stretch, by_expiry(one.rate) * stretch
+    dividend_yield = by_expiry(one.dividend_yield) * stretch
+    dividend_years, dividend_amounts, dividend_rows = one.dividends_in_variance_time
     on_forward = ~one.american[at] & (engine == Engine.BLACK)  # the others are carried from where they stand
     stands = np.where(on_forward, spot, by_expiry(one.standing))
     with np.errstate(all="ignore"):  # an input outside the model gives NaN or no finite price, not a warning
@@ -245,9 +280,10 @@ def rows_of(option_class: OptionClass, at: Ints, engine: Engine) -> Rows:
         sign=one.sign[at],
         american=one.american[at].astype(np.float64),
         forward_fixed=np.append(one.forward_fixed, False)[expiry],
-        schedule=np.vstack((one.dividend_rows, np.zeros((1, 2), dtype=np.int64)))[expiry],
-        dividend_years=one.dividend_years,
-        dividend_amounts=one.dividend_amounts,
+        schedule=np.vstack((dividend_rows, np.zeros((1, 2), dtype=np.int64)))[expiry],
+        dividend_years=dividend_years,
+        dividend_amounts=dividend_amounts,
+        stretch=stretch,
     )
 
 

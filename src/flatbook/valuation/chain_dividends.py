@@ -1,7 +1,9 @@
 """Options with cash dividends, on finite-difference grids or escrowed on trees, and those with two exercise boundaries.
 
 A slide on grids costs one solution for each vol, whatever the spots. Where slides come again and again, each series
-keeps its worth at a few vols for every spot, and a cell is then read, not solved: see `dividend_slides`.
+keeps its worth at a few vols for every spot, and a cell is then read, not solved: see `dividend_slides`. So it is where
+vols follow spot, and each cell has one of its own: series are solved at nine vols, and at more while the error that their
+prices show is too large.
 """
 
 from collections.abc import Iterator
@@ -33,6 +35,9 @@ _PROFILE_VOLS = 16
 _PROFILE_RATIO_MAX = 3.6  # of the vols of a series; beyond it sixteen are too few
 _PROFILE_ERROR = 6e-4  # of reading between sixteen vols at that ratio, besides the error of the grid
 _READING_US = 0.2  # one cell of a profile
+_FOLLOWING_VOLS = (9, 17, 33, 65)  # at which a series is solved, each time one between two
+_FOLLOWING_TAIL = 2e-4  # of max(price, 1 % of spot): measured error up to which they are enough
+FOLLOWING_ERROR = 6e-4  # of reading between them, besides the error of the grid; the largest found is 4.2e-4
 
 
 class Profiles(NamedTuple):
@@ -75,6 +80,25 @@ class GridPart:
             out[:], asked = self._read(here, moves, shifts)
         if asked.any():
             out[asked] = _solve_slide(rows.piece(np.flatnonzero(asked)), self.setting.size, moves, shifts)
+
+    def reprice_following(self, moves: Floats, vols: Floats) -> Floats:
+        """Prices where each cell has a vol of its own.
+
+        Parameters
+        ----------
+        moves : float64[m]
+            Relative, of spot.
+        vols : float64[k, m, v]
+            Annual decimals; NaN gives NaN.
+
+        Returns
+        -------
+        float64[k, m, v]
+        """
+        rows, size = self.rows, self.setting.size
+        if moves.size * vols.shape[2] <= 2 * _FOLLOWING_VOLS[0]:
+            return _solve_each(rows, size, moves, vols)
+        return _solve_following(rows, size, moves, vols)
 
     def _read(self, here: slice, moves: Floats, shifts: Floats) -> tuple[Floats, Bools]:
         """Prices from the profiles, and which rows they do not cover."""
@@ -121,10 +145,54 @@ class GridPart:
         return bool(same and covered[fits].all())
 
 
+def _solve_following(rows: Rows, size: tuple[int, ...], moves: Floats, vols: Floats) -> Floats:
+    """Each series at a few vols of its range and all moves; between them a polynomial, while it shows no large error."""
+    out = np.full(vols.shape, np.nan)
+    low, high = vols.min(axis=(1, 2)), vols.max(axis=(1, 2))
+    left = np.flatnonzero(np.isfinite(low))
+    spots = rows.stands[:, None] * (1.0 + moves)
+    prices = np.empty((left.size, 0, moves.size))
+    for count in _FOLLOWING_VOLS:
+        nodes = dividend_slides.root_vol_nodes(low[left], high[left], count)
+        fresh = slice(1, None, 2) if prices.shape[1] else slice(None)
+        merged = np.empty((left.size, count, moves.size))
+        merged[:, ::2] = prices if prices.shape[1] else np.nan
+        merged[:, fresh] = _solve_vols(rows.piece(left), size, moves, nodes[:, fresh]).transpose(0, 2, 1)
+        scale = np.maximum(merged[:, 0], 0.01 * spots[left])
+        told = ~(dividend_slides.error_between_vols(merged) > _FOLLOWING_TAIL * scale).any(axis=1)
+        done = left[told]
+        read = dividend_slides.read_between_vols(merged[told], nodes[told], vols[done])
+        out[done] = np.maximum(read, _least(rows.piece(done), spots[done])[:, :, None])
+        left, prices = left[~told], merged[~told]
+    if left.size:
+        out[left] = _solve_each(rows.piece(left), size, moves, vols[left])
+    return out
+
+
+def _least(rows: Rows, spots: Floats) -> Floats:
+    """What exercise gives where it is open, and never less than nothing, float64[k, m]."""
+    gain = rows.sign[:, None] * (spots - rows.strike[:, None])
+    return np.where(rows.american[:, None] > 0.0, np.maximum(gain, 0.0), 0.0)
+
+
+def _solve_each(rows: Rows, size: tuple[int, ...], moves: Floats, vols: Floats) -> Floats:
+    """Every cell on a grid of its own."""
+    nodes, steps = size
+    each = rows.piece(np.repeat(np.arange(rows.size), moves.size * vols.shape[2]))
+    spots = np.repeat((rows.stands[:, None] * (1.0 + moves)).reshape(-1), vols.shape[2])
+    raw = price_cash_dividends(spots, each.strike, each.years, vols.reshape(-1), *each.terms, nodes, steps)
+    return np.asarray(raw[:, european.PRICE].reshape(vols.shape))
+
+
 def _solve_slide(rows: Rows, size: tuple[int, ...], moves: Floats, shifts: Floats) -> Floats:
-    """One solution for each series and vol tells all its moves; with more nodes where these reach far for its vol."""
-    k, v = rows.size, shifts.size
-    each = replace(rows.piece(np.repeat(np.arange(k), v)), vol=shifted_vols(rows.vol, shifts).reshape(-1))
+    """Prices of every move and shift, float64[k, m, v]."""
+    return _solve_vols(rows, size, moves, shifted_vols(rows.vol, shifts))
+
+
+def _solve_vols(rows: Rows, size: tuple[int, ...], moves: Floats, vols: Floats) -> Floats:
+    """One solution for each series and vol, float64[k, v], tells all its moves; with more nodes where these reach far for it."""
+    k, v = vols.shape
+    each = replace(rows.piece(np.repeat(np.arange(k), v)), vol=vols.reshape(-1))
     width = _width(_reach_of(moves), each)
     finer = np.exp2(np.ceil(np.log2(np.maximum(np.nan_to_num(width, nan=1.0) / _WIDTH_MAX, 1.0))))
     out = np.empty((k * v, moves.size))

@@ -5,8 +5,9 @@ The cheapest setting within the tolerance is taken. An American option that earl
 R. Merton, "Theory of rational option pricing", Bell J. Economics 4 (1973) 141-183. Premium tables cost a build for each
 expiry and side and pay from so many uses on.
 Bounds: above the largest difference from much finer settings of the same engine, or from QuantLib; boundaries over vols
-of 1 to 300 % and lives of an hour to ten years, grids there where vol * sqrt(years) is up to 2, trees over vols of 5 to
-120 % and up to two years. Costs: one core of a Zen 4 server.
+of 1 to 300 % and lives of an hour to ten years, grids there where vol * sqrt(years) is up to 2, lattices there where the
+drift is up to one deviation of the life, escrowed trees over vols of 5 to 120 % and up to two years. Costs: one core of
+a Zen 4 server.
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatbook.kernels import andersen_lake, dividend_grid
+from flatbook.market.american import has_two_boundaries
 from flatbook.model.table import Bools, Floats, Ints
 
 Codes = NDArray[np.int8]
@@ -70,7 +72,7 @@ class Setting(NamedTuple):
 
 
 BLACK_ERROR = 1e-12
-BOUNDARY_FAST_ERROR = 4e-4
+BOUNDARY_FAST_ERROR = 8e-4
 BOUNDARY_ACCURATE_ERROR = 2e-5
 BOUNDARY_REFERENCE_ERROR = 2e-6
 BEHIND_TABLE_ACCURATE_ERROR = 1e-5  # tables stand on the finer rule of a preset alone
@@ -93,17 +95,15 @@ SETTINGS = (  # within an engine from the cheapest to the finest
     Setting(Engine.GRID, "middle", (161, 54), None, GRID_MIDDLE_ERROR, 20.0),
     Setting(Engine.GRID, "accurate", dividend_grid.ACCURATE, None, GRID_ACCURATE_ERROR, 35.0),
     Setting(Engine.GRID, "finest", (481, 160), None, GRID_FINEST_ERROR, 140.0),
-    Setting(Engine.LATTICE, "101 steps", (101,), None, 2e-3, 6.0),
-    Setting(Engine.LATTICE, "201 steps", (201,), None, 6e-4, 16.0),
-    Setting(Engine.LATTICE, "401 steps", (401,), None, 2e-4, 50.0),
-    Setting(Engine.LATTICE, "801 steps", (801,), None, 1.5e-4, 160.0),
+    Setting(Engine.LATTICE, "101 steps", (101,), None, 8e-4, 9.0),
+    Setting(Engine.LATTICE, "201 steps", (201,), None, 4e-4, 26.0),
+    Setting(Engine.LATTICE, "401 steps", (401,), None, 2e-4, 82.0),
+    Setting(Engine.LATTICE, "801 steps", (801,), None, 1e-4, 300.0),
     Setting(Engine.ESCROWED, "101 steps", (101,), None, 4e-2, 8.0),
     Setting(Engine.ESCROWED, "201 steps", (201,), None, 1.6e-2, 20.0),
-    Setting(Engine.ESCROWED, "401 steps", (401,), None, 5e-3, 80.0),
-    Setting(Engine.ESCROWED, "801 steps", (801,), None, 2.5e-3, 170.0),
+    Setting(Engine.ESCROWED, "401 steps", (401,), None, 1e-2, 80.0),
+    Setting(Engine.ESCROWED, "801 steps", (801,), None, 6e-3, 170.0),
 )
-_CORNER_INTEREST, _CORNER_CARRIED, _CORNER_YEARS = 1e-5, -0.03, 5.0
-_CORNER_FACTOR = 25.0
 _FIT_SHARE = 0.5  # of a tolerance that the fit of a table may take
 
 
@@ -163,8 +163,7 @@ def choose(
     settings = np.array([_setting_of(engine, tolerance) for engine in Engine], dtype=np.int8)
     early = american & ~pays
     interest = np.where(sign > 0.0, dividend_yield, rate)  # of a put of strike one
-    carried = np.where(sign > 0.0, rate, dividend_yield)
-    two = early & (interest < 0.0) & (carried < interest)
+    two = early & has_two_boundaries(sign, rate, dividend_yield)
     waits = early & (interest > 0.0)
     pays_off = _tables_pay(waits & (years > 0.0) & (np.abs(sign) == 1.0), group, tolerance, uses)
     why = np.full(american.size, Why.EUROPEAN, dtype=np.int8)
@@ -178,13 +177,7 @@ def choose(
     setting = settings[engine]
     error = np.array([one.error for one in SETTINGS])[setting]
     error[pays_off] = tolerance
-    error[waits & ~pays_off & _in_corner(interest, carried, years)] *= _CORNER_FACTOR
     return Choice(engine=engine, setting=setting, error=error, why=why, tolerance=tolerance, uses=uses)
-
-
-def _in_corner(interest: Floats, carried: Floats, years: Floats) -> Bools:
-    """Next to no interest on the strike, a yield far below zero, a long life: there the boundary errs by more."""
-    return (interest < _CORNER_INTEREST) & (carried < _CORNER_CARRIED) & (years > _CORNER_YEARS)
 
 
 _ENGINE_FOR = np.array(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from flatbook.market.dividends import schedules
 from flatbook.market.view import MarketView
 from flatbook.model.table import Ints
 from flatbook.valuation.chain_class import OptionClass
@@ -40,9 +41,9 @@ def _class_of(market: MarketView, rows: Ints) -> OptionClass:
     underlying = table.underlying_of_slice
     fixed = np.zeros(len(table.slices), dtype=np.bool_)
     fixed[table.slice_of[rows]] = market.forward_fixed[rows]
-    ends = np.cumsum([0, *(years.size for years in market.dividend_years)], dtype=np.int64)
-    paid = np.column_stack((ends[:-1], ends[1:]))[underlying]
-    paid[np.isfinite(market.slice_future)] = 0  # a future pays none
+    years, amounts, met = schedules(
+        market.dividend_years, market.dividend_amount, underlying, np.isfinite(market.slice_future)
+    )
     return OptionClass(
         spot=market.spot[underlying],
         standing=market.slice_spot,
@@ -52,13 +53,14 @@ def _class_of(market: MarketView, rows: Ints) -> OptionClass:
         rate=market.slice_rate,
         dividend_yield=market.slice_yield,
         forward_fixed=fixed,
-        dividend_rows=paid,
-        dividend_years=np.concatenate((np.empty(0), *market.dividend_years)),
-        dividend_amounts=np.concatenate((np.empty(0), *market.dividend_amount)),
+        dividend_rows=met,
+        dividend_years=years,
+        dividend_amounts=amounts,
         expiry_index=table.slice_of[rows],
         strike=table.strike[rows],
         sign=table.sign[rows],
         american=table.american[rows],
         vol=market.vol[rows],
         spot_model=table.american[rows],
+        variance_time=market.variance_time,
     )

@@ -4,11 +4,13 @@ Smile deltas, slides and the P&L explain come here, and nobody else reads a surf
 `market.dynamics`. Where no surface speaks of an expiry, all its volatilities move as those at the money do by beta and tenor.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from flatbook.market.dynamics import SpotVolDynamics, SpotVolExplained
+from flatbook.market.dynamics import SpotVolDynamics, SpotVolExplained, dynamics_of_terms
+from flatbook.market.dynamics_estimate import DynamicsEstimate
+from flatbook.market.dynamics_history import under_terms
 from flatbook.market.view import MarketView
 from flatbook.model.measures import CALENDAR_DAYS
 from flatbook.model.parameters import Desk, UnderlyingTerms
@@ -21,24 +23,37 @@ _LOG_RETURN_OF_ONE = float(np.expm1(1.0))  # as a relative move
 _YEARS_FLOOR = 1.0 / (CALENDAR_DAYS * 24.0 * 60.0)  # moves by tenor grow no further in the last minute
 
 
-def dynamics_of(desk: Desk, underlyings: Sequence[str]) -> Dynamics:
-    """What the desk file says of each underlying."""
-    return tuple(_dynamics(desk.terms_of(name)) for name in underlyings)
+def estimates_of(
+    desk: Desk, underlyings: Sequence[str], known: Mapping[str, DynamicsEstimate]
+) -> tuple[DynamicsEstimate, ...]:
+    """What was learned of each underlying, drawn to what the desk file says of it now."""
+    return tuple(under_terms(known.get(name), desk.terms_of(name)) for name in underlyings)
+
+
+def dynamics_of(
+    desk: Desk, underlyings: Sequence[str], estimates: Sequence[DynamicsEstimate] = ()
+) -> Dynamics:
+    """What the desk file says of each underlying: its numbers, or that the estimate be used.
+
+    Parameters
+    ----------
+    desk : Desk
+    underlyings : sequence of str
+    estimates : sequence of DynamicsEstimate
+        One for each underlying, from `estimates_of`; without any, the numbers stand.
+    """
+    terms = [desk.terms_of(name) for name in underlyings]
+    if not estimates:
+        return tuple(dynamics_of_terms(one) for one in terms)
+    return tuple(
+        estimate.dynamics if one.spot_vol_estimate else dynamics_of_terms(one)
+        for one, estimate in zip(terms, estimates, strict=True)
+    )
 
 
 def sticky_strike(underlyings: Sequence[str]) -> Dynamics:
     """Dynamics in which each series keeps its volatility."""
-    return tuple(_dynamics(UnderlyingTerms(symbol=name)) for name in underlyings)
-
-
-def _dynamics(terms: UnderlyingTerms) -> SpotVolDynamics:
-    return SpotVolDynamics(
-        tenor_years=tuple(days / CALENDAR_DAYS for days in terms.stickiness_days),
-        stickiness=terms.stickiness,
-        beta=terms.spot_vol_beta,
-        reference_years=terms.spot_vol_reference_days / CALENDAR_DAYS,
-        tenor_exponent=terms.spot_vol_tenor_exponent,
-    )
+    return tuple(dynamics_of_terms(UnderlyingTerms(symbol=name)) for name in underlyings)
 
 
 def smile_delta(market: MarketView, dynamics: Dynamics, rows: Ints, delta: Floats, vega: Floats) -> Floats:
@@ -93,6 +108,25 @@ def vol_moves(market: MarketView, dynamics: Dynamics, rows: Ints, moves: Floats)
         for m, move in enumerate(moves.tolist()):
             by_smile = one.vol_move_on_smile(move, log_moneyness[mine], years, smile_vol)
             out[mine, m] = np.where(without_smile[mine], one.atm_move(move, years), by_smile)
+    return out
+
+
+def atm_moves(market: MarketView, dynamics: Dynamics, rows: Ints, moves: Floats) -> Floats:
+    """Change of the vol of each row by beta and tenor alone, whatever its smile, float64[n, m]; 0 for what is no option."""
+    out = np.zeros((rows.size, moves.size))
+    options = np.flatnonzero(market.table.is_option[rows])
+    for mine, one, years, _ in _by_underlying(market, dynamics, rows[options]):
+        for m, move in enumerate(moves.tolist()):
+            out[options[mine], m] = one.atm_move(move, years)
+    return out
+
+
+def tenor_weights(market: MarketView, dynamics: Dynamics) -> Floats:
+    """Move of each row's vol relative to that of the dynamics' reference time, float64[n_rows]; 0 for what is no option."""
+    out = np.zeros(len(market.table.instruments))
+    options = np.flatnonzero(market.table.is_option)
+    for mine, one, years, _ in _by_underlying(market, dynamics, options):
+        out[options[mine]] = one.tenor_weight(years)
     return out
 
 

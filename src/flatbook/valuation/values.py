@@ -15,6 +15,7 @@ from flatbook.model.instruments import Kind
 from flatbook.model.measures import BUSINESS_DAYS, CALENDAR_DAYS, N_MEASURES, VEGA_REFERENCE_DAYS, Measure
 from flatbook.model.table import Floats
 from flatbook.valuation.chain import prepare, value_into
+from flatbook.valuation.decay import by_clock, theta_by_clock
 from flatbook.valuation.market_class import classes_of
 from flatbook.valuation.spot_vol import Dynamics, smile_delta, sticky_strike
 
@@ -93,7 +94,7 @@ def _desk_units(market: MarketView, spot: Floats, raw: Floats) -> Floats:
     vega = raw[european.VEGA] * scale / 100.0
     reference = VEGA_REFERENCE_DAYS / CALENDAR_DAYS
     with np.errstate(divide="ignore", invalid="ignore"):
-        weight = np.sqrt(reference / market.years)
+        weight = np.sqrt(reference / market.variance_years)
     out = np.full((raw.shape[1], N_MEASURES), np.nan)
     out[:, Measure.VALUE_USD] = raw[european.PRICE] * scale
     out[:, Measure.DELTA_SHARES] = delta
@@ -101,9 +102,7 @@ def _desk_units(market: MarketView, spot: Floats, raw: Floats) -> Floats:
     out[:, Measure.GAMMA_USD_PER_PCT] = raw[european.GAMMA] * scale * spot**2 / 100.0
     out[:, Measure.VEGA_USD_PER_POINT] = vega
     out[:, Measure.VEGA_WEIGHTED_USD_PER_POINT] = vega * weight
-    out[:, Measure.THETA_USD_PER_DAY] = scale * np.maximum(
-        raw[european.THETA] / CALENDAR_DAYS, -_time_value(market, raw)
-    )
+    out[:, Measure.THETA_USD_PER_DAY] = scale * _theta_per_day(market, raw)
     out[:, Measure.RHO_USD_PER_BP] = np.where(
         table.inverse, 0.0, raw[european.RHO] * scale / 1e4
     )  # coin bears no USD rate
@@ -131,6 +130,20 @@ def _add_smile_delta(market: MarketView, spot: Floats, dynamics: Dynamics, greek
     greeks[rows, Measure.DELTA_SMILE_USD] = delta * spot[rows]
     greeks[rows, Measure.DELTA_MIN_VARIANCE_SHARES] = delta
     greeks[rows, Measure.DELTA_MIN_VARIANCE_USD] = delta * spot[rows]
+
+
+def _theta_per_day(market: MarketView, raw: Floats) -> Floats:
+    """What a calendar day costs: a day's share of a year, at most the time value; by a clock what that day really takes."""
+    out = np.asarray(np.maximum(raw[european.THETA] / CALENDAR_DAYS, -_time_value(market, raw)))
+    rows = np.flatnonzero(by_clock(market) & (market.years > 0.0))
+    if rows.size:
+        found = theta_by_clock(market, rows, raw[european.THETA, rows], raw[european.VEGA, rows])
+        table, standing = market.table, market.slice_spot[market.table.slice_of[rows]]
+        left = raw[european.PRICE, rows] - np.maximum(table.sign[rows] * (standing - table.strike[rows]), 0.0)
+        out[rows] = np.where(
+            table.american[rows], np.maximum(found, -left), found
+        )  # exercise is always there
+    return out
 
 
 def _time_value(market: MarketView, raw: Floats) -> Floats:

@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from flatbook.adapters.desk_file.check import Checked
-from flatbook.adapters.desk_file.findings import Findings
-from flatbook.adapters.desk_file.keys import SCOPE_OF_MEASURE
+from flatbook.adapters.desk_file.findings import Findings, nearest, shown
+from flatbook.adapters.desk_file.keys import scope_of_measure
 from flatbook.model.errors import InvalidValueError
 from flatbook.model.instruments import Instrument, Kind, Payoff, TickBand
 from flatbook.model.parameters import (
@@ -19,6 +19,7 @@ from flatbook.model.parameters import (
     HedgeTerms,
     Limit,
     LimitMeasure,
+    ProductGroup,
     QuotingRules,
     RiskAppetite,
     UnderlyingTerms,
@@ -29,8 +30,12 @@ _DECIMALS_OF_TICK = 9
 _PERCENTS = {
     LimitMeasure.CONCENTRATION_PCT: "percent of gross vega",
     LimitMeasure.UNUSABLE_QUOTES_PCT: "percent of live series",
+    LimitMeasure.CLASS_SHARE_PCT: "percent of gap losses",
+    LimitMeasure.UNDERLYING_SHARE_PCT: "percent of gap losses",
+    LimitMeasure.MARGIN_PCT: "percent of margin",
 }
-_CONTRACTS = (LimitMeasure.SERIES_CONTRACTS, LimitMeasure.CLASS_CONTRACTS)
+_CONTRACTS = frozenset(measure for measure in LimitMeasure if measure.value.endswith("_contracts"))
+_SCOPES = ("group", "option_class", "bucket", "series", "floor_usd_per_point", "floor_usd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +49,9 @@ class Parts:
     appetite: RiskAppetite | None
     clock: ClockTerms | None
     events: tuple[EventTerms, ...]
+    groups: tuple[ProductGroup, ...]
     name: str
+    history: str  # path as written
 
     def desk(self) -> Desk:
         """The desk, once there is no fault."""
@@ -59,6 +66,7 @@ class Parts:
             appetite=self.appetite,
             clock=self.clock,
             events=self.events,
+            groups=self.groups,
         )
 
 
@@ -68,15 +76,19 @@ def build(sections: dict[str, list[Checked]], findings: Findings) -> Parts:
     _refuse_repeats(sections["hedge"], _symbol, findings)
     _refuse_repeats(sections["limit"], _scope, findings)
     _refuse_repeats(sections["event"], _event_key, findings)
+    _refuse_repeats(sections["group"], _name, findings)
     for table in sections["underlying"]:
         _check_stickiness(table, findings)
     for table in sections["hedge"]:
         _check_hedge(table, findings)
     for table in sections["limit"]:
         _check_limit(table, findings)
+        _check_group(table, sections["group"], findings)
     for table in sections["quoting"]:
         _check_quoting(table, findings)
-    names = [str(table.values.get("name", "")) for table in sections["desk"]]
+    names, histories = (
+        [str(table.values.get(key, "")) for table in sections["desk"]] for key in ("name", "history")
+    )
     return Parts(
         underlyings=_all(sections["underlying"], _underlying, findings),
         hedges=_all(sections["hedge"], _hedge, findings),
@@ -85,7 +97,9 @@ def build(sections: dict[str, list[Checked]], findings: Findings) -> Parts:
         appetite=next(iter(_all(sections["desk"], _appetite, findings)), None),
         clock=next(iter(_all(sections["clock"], _clock, findings)), None),
         events=_all(sections["event"], _event, findings),
+        groups=_all(sections["group"], _group, findings),
         name=names[0] if names else "",
+        history=histories[0] if histories else "",
     )
 
 
@@ -154,11 +168,12 @@ def _hedge(values: dict[str, Any]) -> HedgeTerms:
 
 
 def _limit(values: dict[str, Any]) -> Limit:
-    rest = {
-        name: values[name]
-        for name in ("underlying", "option_class", "bucket", "floor_usd_per_point", "owner")
-    }
+    rest = {name: value for name, value in values.items() if name not in ("measure", "hard")}
     return Limit(measure=LimitMeasure(values["measure"]), limit_hard=values["hard"], **rest)
+
+
+def _group(values: dict[str, Any]) -> ProductGroup:
+    return ProductGroup(name=values["name"], underlyings=tuple(values["underlyings"]))
 
 
 def _quoting(values: dict[str, Any]) -> QuotingRules:
@@ -188,8 +203,13 @@ def _symbol(values: dict[str, Any]) -> Hashable:
     return values.get("symbol")
 
 
+def _name(values: dict[str, Any]) -> Hashable:
+    return values.get("name")
+
+
 def _scope(values: dict[str, Any]) -> Hashable:
-    scope = tuple(values.get(name) for name in ("measure", "underlying", "option_class", "bucket"))
+    names = ("measure", "underlying", "option_class", "bucket", "group", "series")
+    scope = tuple(values.get(name) for name in names)
     if None in scope:
         return None
     if scope[0] == LimitMeasure.CLASS_CONTRACTS:  # a class has one underlying, named or not
@@ -261,8 +281,8 @@ def _check_limit(table: Checked, findings: Findings) -> None:
     if "measure" not in table.values:
         return
     measure = LimitMeasure(table.values["measure"])
-    allowed = SCOPE_OF_MEASURE.get(measure, ())
-    for name in ("option_class", "bucket", "floor_usd_per_point"):
+    allowed = scope_of_measure(measure)
+    for name in _SCOPES:
         if table.values.get(name) and name not in allowed:
             findings.add(
                 (*table.place, name), found=f"{name} in a limit of {measure.value}",
@@ -274,6 +294,28 @@ def _check_limit(table: Checked, findings: Findings) -> None:
             action='add it, as option_class = "SPXW"',
         )  # fmt: skip
     _check_hard(measure, table, findings)
+
+
+def _check_group(table: Checked, groups: list[Checked], findings: Findings) -> None:
+    values, place = table.values, table.place
+    group, named = values.get("group"), [str(each.values.get("name", "")) for each in groups]
+    if group and values.get("underlying"):
+        findings.add(
+            (*place, "group"), found=f"group {group!r} beside underlying {values['underlying']!r}",
+            expected="one of them", action="remove one",
+        )  # fmt: skip
+    elif group and group not in named:
+        near = nearest(group, named)
+        findings.add(
+            (*place, "group"), found=shown(group), expected=f"a [[group]] of this file ({', '.join(named) or 'none at all'})",
+            action=f"did you mean {near}?" if near else "add the group, or correct the name",
+        )  # fmt: skip
+    soft, critical = values.get("soft_share"), values.get("critical_share")
+    if soft is not None and critical is not None and soft > critical:
+        findings.add(
+            (*place, "soft_share"), found=f"{soft:g}, above critical_share {critical:g}",
+            expected="soft_share at most critical_share", action="lower soft_share or raise critical_share",
+        )  # fmt: skip
 
 
 def _check_hard(measure: LimitMeasure, table: Checked, findings: Findings) -> None:

@@ -118,6 +118,10 @@ def _value(key: Key, value: object) -> object:
             return _instant_ns(value)
         case Type.NUMBERS:
             return _numbers(key, value)
+        case Type.TEXTS:
+            return _texts(key, value)
+        case Type.SWITCH:
+            return _switch(value)
         case _:
             return _number(key, value)
 
@@ -155,6 +159,13 @@ def _number(key: Key, value: object) -> float | int:
     return int(number) if key.type is Type.WHOLE else number
 
 
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        msg = "write true or false, without quotes"
+        raise _MisfitError(msg)
+    return value
+
+
 def _numbers(key: Key, value: object) -> list[float]:
     if not isinstance(value, list) or not value:
         msg = f"write them in brackets, as {key.default}"
@@ -163,6 +174,16 @@ def _numbers(key: Key, value: object) -> list[float]:
         msg = f"keep it within {_LONGEST_LIST} numbers"
         raise _MisfitError(msg)
     return [_number(key, one) for one in value]
+
+
+def _texts(key: Key, value: object) -> list[str]:
+    if not isinstance(value, list) or not value:
+        msg = f"write them in brackets, as {key.default}"
+        raise _MisfitError(msg)
+    if len(value) > _LONGEST_LIST:
+        msg = f"keep it within {_LONGEST_LIST} texts"
+        raise _MisfitError(msg)
+    return [_text(key, one) for one in value]
 
 
 def _out_of_range(key: Key, within: Range, number: float) -> str:

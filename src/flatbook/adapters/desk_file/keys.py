@@ -10,6 +10,7 @@ from flatbook.model.measures import BUCKET_NAMES
 from flatbook.model.parameters import (
     ClockTerms,
     HaircutRange,
+    Limit,
     LimitMeasure,
     QuotingRules,
     RiskAppetite,
@@ -24,6 +25,8 @@ class Type(Enum):
     NUMBER = "a number"
     WHOLE = "a whole number"
     NUMBERS = "a list of numbers"
+    TEXTS = "a list of texts in quotes"
+    SWITCH = "true or false"
     INSTANT = "a date and time with its zone, as 2019-06-21T13:30:00Z"
 
 
@@ -103,6 +106,7 @@ _FLAT = QuotingRules()
 _APPETITE = RiskAppetite(aversion_per_usd=0.5)  # for the defaults of its other fields
 _TERMS = UnderlyingTerms(symbol="any")
 _CLOCK = ClockTerms()
+_LIMIT = Limit(measure=LimitMeasure.DELTA_USD, limit_hard=1.0)
 
 DESK = Section(
     name="desk",
@@ -123,6 +127,10 @@ DESK = Section(
             text="volatility of 30-day implied volatility", range=Range(low=0.0, high=5.0),
         ),
         Key(name="index", type=Type.TEXT, text="the underlying in which beta-weighted delta is told", default=""),
+        Key(
+            name="history", type=Type.TEXT, default="",
+            text="file of daily closes, beside this file, that covariances and historical scenarios are made of",
+        ),
     ),
 )  # fmt: skip
 
@@ -152,6 +160,10 @@ UNDERLYING = Section(
             text="exchange whose sessions its variance follows; left out: calendar time",
         ),
         Key(
+            name="cash_dividends_years", unit="years", default=_TERMS.cash_dividends_years,
+            text="dividends further off are a share of the price, not cash", range=Range(low=0.0, high=100.0),
+        ),
+        Key(
             name="stickiness_days", type=Type.NUMBERS, unit="calendar days", default=list(_TERMS.stickiness_days),
             text="times to expiry at which stickiness is told", range=Range(low=0.0, high=36_500.0, low_open=True),
         ),
@@ -170,6 +182,18 @@ UNDERLYING = Section(
         Key(
             name="spot_vol_tenor_exponent", default=_TERMS.spot_vol_tenor_exponent,
             text="power with which moves by beta fall as time to expiry grows", range=Range(low=0.0, high=2.0),
+        ),
+        Key(
+            name="spot_vol_estimate", type=Type.SWITCH, default=_TERMS.spot_vol_estimate,
+            text="use what published surfaces told of all this, drawn to what is written here",
+        ),
+        Key(
+            name="spot_vol_half_life_days", unit="calendar days", default=_TERMS.spot_vol_half_life_days,
+            text="time in which what they told fades by half", range=Range(low=0.0, high=36_500.0, low_open=True),
+        ),
+        Key(
+            name="spot_vol_interval_minutes", unit="minutes", default=_TERMS.spot_vol_interval_minutes,
+            text="least time between two surfaces that are learned from", range=Range(low=0.0, high=525_600.0),
         ),
     ),
 )  # fmt: skip
@@ -207,6 +231,7 @@ HEDGE = Section(
     ),
 )  # fmt: skip
 
+_SHARE_OF_LIMIT = Range(low=0.0, high=1.0, low_open=True)
 LIMIT = Section(
     name="limit",
     repeated=True,
@@ -215,25 +240,70 @@ LIMIT = Section(
             name="measure", type=Type.TEXT, required=True, choices=tuple(LimitMeasure), text="what is bounded"
         ),
         Key(name="underlying", type=Type.TEXT, default="", text="whose; left out for the whole desk"),
+        Key(name="group", type=Type.TEXT, default="", text="a [[group]] in place of an underlying"),
         Key(name="option_class", type=Type.TEXT, default="", text="one class of options"),
         Key(name="bucket", type=Type.TEXT, default="", choices=BUCKET_NAMES, text="one bucket of expiries"),
+        Key(name="series", type=Type.TEXT, default="", text="symbol of one series"),
+        Key(name="hard", unit="the measure's unit", required=True, text="where the desk must stop", range=_POSITIVE),
         Key(
-            name="hard",
-            unit="the measure's unit",
-            required=True,
-            text="where the desk must stop",
-            range=_POSITIVE,
+            name="soft_share", unit="share of hard", default=_LIMIT.soft_share, decimal=True, range=_SHARE_OF_LIMIT,
+            text="where quotes on the adding side begin to taper",
         ),
         Key(
-            name="floor_usd_per_point",
-            unit="USD per vol point (0.01)",
-            default=0.0,
-            text="gross vega below which no book is concentrated",
+            name="critical_share", unit="share of hard", default=_LIMIT.critical_share, decimal=True, range=_SHARE_OF_LIMIT,
+            text="where only what an obligation demands is left of them",
+        ),
+        Key(
+            name="cool_down_s", unit="seconds", default=_LIMIT.cool_down_s, range=Range(low=0.0, high=86_400.0),
+            text="how long the response stays once utilisation has left it",
+        ),
+        Key(
+            name="stale_after_s", unit="seconds", default=_LIMIT.stale_after_s,
+            range=Range(low=0.0, high=86_400.0, low_open=True), text="age at which a measure is a breach",
+        ),
+        Key(
+            name="tighten_days", unit="calendar days", default=_LIMIT.tighten_days, range=Range(low=0.0, high=3650.0),
+            text="time to expiry from which the limit falls",
+        ),
+        Key(
+            name="tighten_expiry_factor", unit="share of the limit", default=_LIMIT.tighten_expiry_factor, decimal=True,
+            range=_SHARE_OF_LIMIT, text="what is left of it at expiry",
+        ),
+        Key(
+            name="tighten_event_h", unit="hours", default=_LIMIT.tighten_event_h, range=Range(low=0.0, high=8760.0),
+            text="time before an [[event]] in which it is tighter",
+        ),
+        Key(
+            name="tighten_event_factor", unit="share of the limit", default=_LIMIT.tighten_event_factor, decimal=True,
+            range=_SHARE_OF_LIMIT, text="what is left of it then",
+        ),
+        Key(
+            name="tighten_fast_factor", unit="share of the limit", default=_LIMIT.tighten_fast_factor, decimal=True,
+            range=_SHARE_OF_LIMIT, text="what is left of it in a fast market",
+        ),
+        Key(
+            name="floor_usd_per_point", unit="USD per vol point (0.01)", default=0.0,
+            text="gross vega below which no book is concentrated", range=_NOT_NEGATIVE,
+        ),
+        Key(
+            name="floor_usd", unit="USD", default=0.0, text="gap losses below which no book is concentrated",
             range=_NOT_NEGATIVE,
         ),
         Key(name="owner", type=Type.TEXT, default="risk", text="who may change it"),
     ),
-)
+)  # fmt: skip
+
+GROUP = Section(
+    name="group",
+    repeated=True,
+    keys=(
+        Key(name="name", type=Type.TEXT, required=True, text="what limits call it"),
+        Key(
+            name="underlyings", type=Type.TEXTS, required=True, text="that limits bound together",
+            default=["SPX", "NDX"],
+        ),
+    ),
+)  # fmt: skip
 
 _QUOTING: tuple[tuple[str, Type, str, str, Range], ...] = (
     ("half_spread_vol_points", Type.NUMBER, "vol points (0.01)", "neutral half-spread, times vega", _NOT_NEGATIVE),
@@ -288,26 +358,61 @@ EVENT = Section(
 )  # fmt: skip
 
 SECTIONS: dict[str, Section] = {
-    each.name: each for each in (DESK, UNDERLYING, HEDGE, LIMIT, QUOTING, CLOCK, EVENT)
+    each.name: each for each in (DESK, UNDERLYING, HEDGE, LIMIT, QUOTING, CLOCK, EVENT, GROUP)
 }
 
+_ANY_SCOPE = ("group", "option_class", "bucket", "series")
+_WHOLE = ("group",)  # measures of whole underlyings
 SCOPE_OF_MEASURE: dict[
     LimitMeasure, tuple[str, ...]
 ] = {  # beside `underlying`, which every measure may carry
-    LimitMeasure.SERIES_CONTRACTS: ("option_class",),
+    LimitMeasure.SERIES_CONTRACTS: _ANY_SCOPE,
     LimitMeasure.CLASS_CONTRACTS: ("option_class",),
-    LimitMeasure.VEGA_USD_PER_POINT: ("bucket",),
-    LimitMeasure.CONCENTRATION_PCT: ("floor_usd_per_point",),
-    LimitMeasure.UNUSABLE_QUOTES_PCT: ("option_class",),
+    LimitMeasure.NET_CONTRACTS: _ANY_SCOPE,
+    LimitMeasure.GROSS_CONTRACTS: _ANY_SCOPE,
+    LimitMeasure.SAME_SIDE_CONTRACTS: ("group", "option_class"),
+    LimitMeasure.DELTA_USD: _ANY_SCOPE,
+    LimitMeasure.GAMMA_USD_PER_PCT: _ANY_SCOPE,
+    LimitMeasure.VEGA_USD_PER_POINT: _ANY_SCOPE,
+    LimitMeasure.VEGA_WEIGHTED_USD_PER_POINT: _ANY_SCOPE,
+    LimitMeasure.SKEW_USD_PER_POINT: _WHOLE,
+    LimitMeasure.THETA_USD_PER_DAY: _ANY_SCOPE,
+    LimitMeasure.CONCENTRATION_PCT: ("group", "option_class", "floor_usd_per_point"),
+    LimitMeasure.CLASS_SHARE_PCT: ("group", "floor_usd"),
+    LimitMeasure.UNDERLYING_SHARE_PCT: ("group", "floor_usd"),
+    LimitMeasure.UNUSABLE_QUOTES_PCT: ("group", "option_class"),
 }
 UNIT_OF_MEASURE: dict[LimitMeasure, str] = {
     LimitMeasure.SERIES_CONTRACTS: "contracts, net, of the largest series",
     LimitMeasure.CLASS_CONTRACTS: "contracts, net",
+    LimitMeasure.NET_CONTRACTS: "contracts, net",
+    LimitMeasure.GROSS_CONTRACTS: "contracts long and short, each series net",
+    LimitMeasure.SAME_SIDE_CONTRACTS: "contracts on one side of the market, of the fullest class",
     LimitMeasure.DELTA_USD: "USD of P&L in a 100 % move",
     LimitMeasure.GAMMA_USD_PER_PCT: "USD of delta per 1 % move",
     LimitMeasure.VEGA_USD_PER_POINT: "USD per vol point (0.01)",
+    LimitMeasure.VEGA_WEIGHTED_USD_PER_POINT: "USD per 30-day vol point (0.01)",
+    LimitMeasure.SKEW_USD_PER_POINT: "USD per point of skew",
+    LimitMeasure.THETA_USD_PER_DAY: "USD per calendar day",
     LimitMeasure.CONCENTRATION_PCT: "percent of gross vega in one expiry",
+    LimitMeasure.CLASS_SHARE_PCT: "percent of the gap losses of all classes in one",
+    LimitMeasure.UNDERLYING_SHARE_PCT: "percent of the gap losses of all underlyings in one",
     LimitMeasure.GAP_LOSS_USD: "USD lost in the worst gap",
+    LimitMeasure.SLIDE_LOSS_USD: "USD lost in the worst cell of the slides",
+    LimitMeasure.VAR_USD: "USD of value at risk",
+    LimitMeasure.ES_USD: "USD of expected shortfall",
     LimitMeasure.CAPITAL_USD: "USD required",
+    LimitMeasure.MARGIN_PCT: "percent of the margin that is there",
+    LimitMeasure.DRAWDOWN_USD: "USD lost since the peak of the day",
+    LimitMeasure.BASIS_DEVIATION_USD: "USD, one standard deviation",
+    LimitMeasure.ORDERS_PER_S: "orders in a second",
+    LimitMeasure.ORDERS_PER_MIN: "orders in a minute",
+    LimitMeasure.FILLS_PER_S: "fills in a second",
+    LimitMeasure.FILLS_PER_MIN: "fills in a minute",
     LimitMeasure.UNUSABLE_QUOTES_PCT: "percent of the live series of the worst class",
 }
+
+
+def scope_of_measure(measure: LimitMeasure) -> tuple[str, ...]:
+    """The keys of scope that a limit of this measure may have beside `underlying`."""
+    return SCOPE_OF_MEASURE.get(measure, _WHOLE)

@@ -30,6 +30,7 @@ class DeskFile:
     desk: Desk
     limits: tuple[Limit, ...]
     name: str  # of the file
+    history: str  # path of the history file, as written: from the folder of the desk file; empty where there is none
     text_hash: str  # see `desk_text_hash`
     lines: dict[Place, int]
 
@@ -62,7 +63,12 @@ def parse_desk(raw: bytes, name: str) -> DeskFile:
     parts = build(sections, findings)
     fail_on(sorted(findings.faults, key=_line_of))
     return DeskFile(
-        desk=parts.desk(), limits=parts.limits, name=name, text_hash=desk_text_hash(raw), lines=lines
+        desk=parts.desk(),
+        limits=parts.limits,
+        name=name,
+        history=parts.history,
+        text_hash=desk_text_hash(raw),
+        lines=lines,
     )
 
 
@@ -99,6 +105,9 @@ def _names_used(desk_file: DeskFile) -> Iterator[tuple[Place, str]]:
         yield ("hedge", number, "underlying"), hedge.instrument.underlying
     for number, event in enumerate(desk.events):
         yield ("event", number, "underlying"), event.underlying
+    for number, group in enumerate(desk.groups):
+        for name in group.underlyings:
+            yield ("group", number, "underlyings"), name
     for number, limit in enumerate(desk_file.limits):
         yield ("limit", number, "underlying"), limit.underlying
         yield ("limit", number, "option_class"), limit.option_class

@@ -4,23 +4,21 @@ Columns: docs/file-formats.md. A repeat of a row is data (venues repeat themselv
 rows that disagree under one id are a fault.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from flatbook.adapters.files.faults import FaultList, shown
-from flatbook.adapters.files.fields import number_of, read_instants, ticks_of, whole_of
-from flatbook.adapters.files.instants import local_time, print_instant
+from flatbook.adapters.files.fields import number_of, read_instants
+from flatbook.adapters.files.instants import print_instant
 from flatbook.adapters.files.snapshot import Note, counted
 from flatbook.adapters.files.tables import Table, read_table
-from flatbook.adapters.symbols.expiry import expiry_date
+from flatbook.adapters.files.trade_cells import TradeCells
 from flatbook.adapters.symbols.osi import compact_osi
 from flatbook.model.events import Capacity, Fill, FillBusted, FillCorrected
-from flatbook.model.instruments import Instrument, Kind, Side
 from flatbook.model.table import InstrumentTable
 
 COLUMNS = ("time", "fill_id", "symbol", "side", "quantity", "price")
 OPTIONAL = ("capacity", "venue", "counterparty", "account", "strategy", "fee", "action", "refers_to")
-SIDES = {"buy": Side.BUY, "b": Side.BUY, "sell": Side.SELL, "s": Side.SELL}
 ACTIONS = ("new", "correct", "bust")
 FillEvent = Fill | FillCorrected | FillBusted
 
@@ -99,39 +97,31 @@ def _traded_symbols(rows: Table) -> dict[str, str]:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Reader:
+class _Reader(TradeCells):
     """Reads one row at a time; a row with a fault gives no event."""
 
-    rows: Table
-    faults: FaultList
-    table: InstrumentTable
-    at_ns: int
+    names: tuple[str, ...] = (*COLUMNS, *OPTIONAL)
     traded: dict[str, str]
-    cells: dict[str, tuple[str, ...]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        names = (*COLUMNS, *OPTIONAL)
-        self.cells = {name: self.rows.optional(name) for name in names}
 
     def event(self, row: int, time_ns: int | None) -> FillEvent | None:
         """The event of one row, or None where the row has a fault."""
         before = self.faults.count
-        fill_id = self._text(row, "fill_id")
+        fill_id = self.text(row, "fill_id")
         if not fill_id:
-            self._wrong(
+            self.wrong(
                 row,
                 "fill_id",
                 "the venue's id of the trade",
                 "fill in the id: it tells a repeat from a second trade",
             )
         if time_ns is not None and time_ns > self.at_ns:
-            self._wrong(
+            self.wrong(
                 row,
                 "time",
                 f"a time up to {print_instant(self.at_ns)}, the time of valuation",
                 "remove the fill, or value later",
             )
-        action = self._text(row, "action").lower() or "new"
+        action = self.text(row, "action").lower() or "new"
         match action:
             case "new":
                 event: FillEvent | None = self._fill(row, fill_id, time_ns)
@@ -141,17 +131,15 @@ class _Reader:
                 event = self._bust(row, fill_id)
             case _:
                 event = None
-                self._wrong(
+                self.wrong(
                     row, "action", f"one of {', '.join(ACTIONS)}, or nothing for new", "correct the action"
                 )
         return event if self.faults.count == before and time_ns is not None else None
 
     def _fill(self, row: int, fill_id: str, time_ns: int | None) -> Fill | None:
-        item = self._instrument(row, compact_osi(self._text(row, "symbol")))
-        side = SIDES.get(self._text(row, "side").lower())
-        if side is None:
-            self._wrong(row, "side", "buy or sell", "correct the side: ours, not the other's")
-        quantity, price_ticks = self._quantity(row), self._price(row, item)
+        item = self.instrument(row, compact_osi(self.text(row, "symbol")))
+        side = self.side(row)
+        quantity, price_ticks = self.quantity(row), self.price(row, item)
         capacity, fee = self._capacity(row), self._fee(row)
         if item is None or side is None or quantity is None or price_ticks is None or time_ns is None:
             return None
@@ -164,17 +152,17 @@ class _Reader:
             price_ticks=price_ticks,
             traded_ns=time_ns,
             capacity=capacity,
-            venue=self._text(row, "venue"),
-            counterparty=self._text(row, "counterparty"),
-            account=self._text(row, "account"),
-            strategy=self._text(row, "strategy"),
+            venue=self.text(row, "venue"),
+            counterparty=self.text(row, "counterparty"),
+            account=self.text(row, "account"),
+            strategy=self.text(row, "strategy"),
             fee=fee,
         )
 
     def _correction(self, row: int, fill_id: str, time_ns: int | None) -> FillCorrected | None:
         refers_to, symbol = self._referred(row)
-        item = self._instrument(row, symbol) if symbol else None
-        quantity, price_ticks = self._quantity(row), self._price(row, item)
+        item = self.instrument(row, symbol) if symbol else None
+        quantity, price_ticks = self.quantity(row), self.price(row, item)
         if quantity is None or price_ticks is None or time_ns is None:
             return None
         return FillCorrected(
@@ -192,15 +180,15 @@ class _Reader:
 
     def _referred(self, row: int) -> tuple[str, str]:
         """Id and symbol of the fill that a correction or a bust is about; no symbol where there is none."""
-        refers_to = self._text(row, "refers_to")
+        refers_to = self.text(row, "refers_to")
         symbol = self.traded.get(refers_to, "")
-        named = compact_osi(self._text(row, "symbol"))
+        named = compact_osi(self.text(row, "symbol"))
         if not symbol:
-            self._wrong(
+            self.wrong(
                 row, "refers_to", "the fill_id of another row of this file", "correct the id, or add the fill"
             )
         elif named and named != symbol:
-            self._wrong(
+            self.wrong(
                 row,
                 "symbol",
                 f"{symbol}, as the fill {refers_to} has it, or nothing",
@@ -208,71 +196,19 @@ class _Reader:
             )
         return refers_to, symbol
 
-    def _instrument(self, row: int, symbol: str) -> Instrument | None:
-        number = self.table.rows.get(symbol)
-        if number is None:
-            gone = expiry_date(symbol)
-            if gone is not None and gone <= local_time(self.at_ns, "UTC").date():
-                expected = f"a contract alive at {print_instant(self.at_ns)}; this one expired on {gone}"
-                self._wrong(row, "symbol", expected, "settle it and remove its fills, or value earlier")
-                return None
-            self._wrong(
-                row, "symbol", "a listed instrument", "correct the symbol, or read a market that lists it"
-            )
-            return None
-        item = self.table.instruments[number]
-        if 0 < item.expiry_ns <= self.at_ns:
-            expected = f"a contract alive at {print_instant(self.at_ns)}; this one expired at {print_instant(item.expiry_ns)}"
-            self._wrong(row, "symbol", expected, "settle it and remove its fills, or value earlier")
-        return item
-
-    def _quantity(self, row: int) -> int | None:
-        quantity = whole_of(self._text(row, "quantity"))
-        if quantity is None or quantity <= 0:
-            self._wrong(
-                row,
-                "quantity",
-                "a whole number of contracts above 0",
-                "correct it: direction belongs in side",
-            )
-            return None
-        return quantity
-
-    def _price(self, row: int, item: Instrument | None) -> int | None:
-        price = number_of(self._text(row, "price"))
-        if price is None:
-            self._wrong(row, "price", "a number", "correct the price")
-            return None
-        if item is None:
-            return None
-        if price < 0.0 and item.kind is not Kind.FUTURE:
-            self._wrong(row, "price", f"a price of 0 or above for an {item.kind.value}", "correct the price")
-            return None
-        ticks = ticks_of(price, item.ticks_per_unit)
-        if ticks is None:
-            self._wrong(row, "price", f"a price on the grid of 1/{item.ticks_per_unit}", "correct the price")
-        return ticks
-
     def _capacity(self, row: int) -> Capacity:
-        text = self._text(row, "capacity").lower()
+        text = self.text(row, "capacity").lower()
         if text and text not in set(Capacity):
-            self._wrong(row, "capacity", f"one of {', '.join(Capacity)}, or nothing", "correct the capacity")
+            self.wrong(row, "capacity", f"one of {', '.join(Capacity)}, or nothing", "correct the capacity")
             return Capacity.UNKNOWN
         return Capacity(text) if text else Capacity.UNKNOWN
 
     def _fee(self, row: int) -> float:
-        text = self._text(row, "fee")
+        text = self.text(row, "fee")
         fee = number_of(text) if text else 0.0
         if fee is None:
-            self._wrong(row, "fee", "a number (negative for a rebate), or nothing", "correct the fee")
+            self.wrong(row, "fee", "a number (negative for a rebate), or nothing", "correct the fee")
         return fee or 0.0
-
-    def _text(self, row: int, column: str) -> str:
-        return self.cells[column][row].strip()
-
-    def _wrong(self, row: int, column: str, expected: str, action: str) -> None:
-        found = shown(self._text(row, column))
-        self.faults.add(where=self.rows.where(row, column), found=found, expected=expected, action=action)
 
 
 def _repeats(rows: Table, events: list[FillEvent | None], faults: FaultList) -> int:

@@ -11,17 +11,19 @@ from flatbook.adapters.files.rows import add_repeat, refuse_empty
 from flatbook.adapters.files.tables import Table
 from flatbook.adapters.symbols.osi import compact_osi
 from flatbook.model.errors import InvalidValueError
-from flatbook.model.instruments import Instrument, Kind, Payoff, Right, Settlement, Style, TickBand
+from flatbook.model.instruments import Delivery, Instrument, Kind, Payoff, Right, Settlement, Style, TickBand
 
 REQUIRED = ("symbol", "underlying", "kind", "multiplier", "currency", "ticks_per_unit", "tick_table")
 OPTIONAL = (
     "option_class", "expiry", "strike", "right", "style", "settlement", "payoff", "beta", "price_ratio",
+    "delivery",
 )  # fmt: skip
 RIGHTS = {"call": Right.CALL, "put": Right.PUT}
 _KINDS = {item.value: item for item in Kind}
 _STYLES = {item.value: item for item in Style}
 _SETTLEMENTS = {item.value: item for item in Settlement}
 _PAYOFFS = {item.value: item for item in Payoff}
+_DELIVERIES = {item.value: item for item in Delivery}
 _Word = TypeVar("_Word", bound=Enum)
 
 
@@ -66,6 +68,7 @@ class _Row:
             "payoff": self._word("payoff", _PAYOFFS, Payoff.LINEAR),
             "beta": self._number("beta", 1.0),
             "price_ratio": self._number("price_ratio", 1.0),
+            "delivery": self._word("delivery", _DELIVERIES, None) if self._text("delivery") else None,
         }
         if self.spoiled:
             return None

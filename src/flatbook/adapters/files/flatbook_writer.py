@@ -47,7 +47,7 @@ def tables_of(events: tuple[Event, ...], at_ns: int) -> dict[str, tuple[Row, lis
     rates = {event.currency: event for event in events if isinstance(event, RatesSeen)}
     dividends = {event.underlying: event for event in events if isinstance(event, DividendsSeen)}
     tables: dict[str, tuple[Row, list[Row]]] = {
-        "instruments": ((*REQUIRED, *OPTIONAL), [_instrument_row(item) for item in listed.values()]),
+        "instruments": _instruments(tuple(listed.values())),
         "quotes": _quotes(events, listed, time),
         "underlyings": (
             ("time", "underlying", "price"),
@@ -96,6 +96,13 @@ def _quotes(events: tuple[Event, ...], listed: dict[str, Instrument], time: str)
     return header, list(last.values())
 
 
+def _instruments(listed: tuple[Instrument, ...]) -> tuple[Row, list[Row]]:
+    """Delivery has a column where a contract says more of it than its style does."""
+    told = any(item.delivery is not None for item in listed)
+    columns = tuple(name for name in (*REQUIRED, *OPTIONAL) if told or name != "delivery")
+    return columns, [_instrument_row(item)[: len(columns)] for item in listed]
+
+
 def _instrument_row(item: Instrument) -> Row:
     return (
         item.symbol,
@@ -114,6 +121,7 @@ def _instrument_row(item: Instrument) -> Row:
         item.payoff.value,
         repr(item.beta),
         repr(item.price_ratio),
+        item.delivery.value if item.delivery is not None else "",
     )
 
 

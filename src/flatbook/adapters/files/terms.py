@@ -8,7 +8,7 @@ The lists of penny classes and the ES option ticks are from memory of the exchan
 from dataclasses import dataclass
 from functools import lru_cache
 
-from flatbook.model.instruments import Instrument, Kind, Payoff, Right, Settlement, Style, TickBand
+from flatbook.model.instruments import Delivery, Instrument, Kind, Payoff, Right, Settlement, Style, TickBand
 
 US_TICKS = (TickBand(0, 5), TickBand(300, 10))
 PENNY_TICKS = (TickBand(0, 1), TickBand(300, 5))
@@ -32,6 +32,7 @@ class OptionTerms:
     ticks_per_unit: int
     tick_table: tuple[TickBand, ...]
     payoff: Payoff = Payoff.LINEAR
+    delivery: Delivery | None = None  # None: by style and payoff
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ def future_option_terms(future: FutureTerms, style: Style) -> OptionTerms:
         currency=future.currency,
         ticks_per_unit=future.ticks_per_unit,
         tick_table=future.option_tick_table,
+        delivery=Delivery.CASH,  # the future that they deliver ends with them
     )
 
 
@@ -120,6 +122,7 @@ def option_of(terms: OptionTerms, *, symbol: str, expiry_ns: int, strike: float,
         style=terms.style,
         settlement=terms.settlement,
         payoff=terms.payoff,
+        delivery=terms.delivery,
     )
 
 

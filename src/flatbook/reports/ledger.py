@@ -1,0 +1,277 @@
+"""The residual ledger of a cycle: what its hedges leave behind once they are done, held against the factor model.
+
+Source: `exposure.residual_ledger`; basis by `hedging.cross`, execution by `hedging.execution`, events by full revaluation of the book that
+is left at the move that the quotes imply, up and down alike (domain reference 4.14). The horizon is the desk's holding time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite, nan
+
+import numpy as np
+
+from flatbook.engine.cycle import Cycle
+from flatbook.exposure.residual_ledger import Entry, Ledger, Reconciliation, RiskKind, ledger_of, reconcile
+from flatbook.exposure.slides import pnl_by_underlying
+from flatbook.hedging.cross import basis_deviation_usd
+from flatbook.hedging.execution import even_path_deviation_usd
+from flatbook.market.clock import NS_PER_DAY
+from flatbook.market.view import EventMove
+from flatbook.model.measures import CALENDAR_DAYS, Measure
+from flatbook.model.parameters import HedgeTerms, LimitMeasure
+from flatbook.model.table import Floats
+from flatbook.reports.missing import Missing
+from flatbook.reports.schema_parts import Number, Part
+from flatbook.riskprice.price import FACTORS
+
+EXECUTION_S = 60.0  # a hedge is worked evenly over a minute unless somebody says otherwise
+_NO_VOL = "no volatility of the underlying is known"
+_NO_EXPOSURE = "the exposure that is left cannot be told: see the same figure in residual"
+_S_PER_DAY = 86_400.0
+STATED = (
+    "entries are taken as uncorrelated: the ledger's variance is the sum of theirs",
+    "an event counts at plus and minus the move that the quotes imply, equally likely, at unchanged volatilities",
+)
+
+
+class LedgerRow(Part, frozen=True, kw_only=True):
+    """One risk that is left."""
+
+    name: str  # kind and source
+    kind: str  # basis, volatility, execution, event, direction
+    underlying: str
+    source: str
+    owner: str
+    deviation_usd: Number
+    variance_usd2: Number
+    share_of_variance: Number
+    expected_cost_usd: Number
+    horizon_days: float
+
+
+class LedgerTotals(Part, frozen=True, kw_only=True):
+    """The ledger held against the factor model of the book that is left, as standard deviations and variances."""
+
+    deviation_usd: Number
+    expected_cost_usd: Number
+    variance_usd2: Number
+    model_usd2: Number
+    in_both_usd2: Number
+    not_in_ledger_usd2: Number
+    not_in_model_usd2: Number
+
+
+class ResidualLedger(Part, frozen=True, kw_only=True):
+    """What remains, entry by entry."""
+
+    entries: tuple[LedgerRow, ...]  # the largest first
+    totals: LedgerTotals
+    stated: tuple[str, ...]  # what was assumed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A ledger, and how it stands against the model."""
+
+    ledger: Ledger
+    against: Reconciliation
+
+
+def told_of(cycle: Cycle, *, execution_s: float = EXECUTION_S, model_usd2: float | None = None) -> Told:
+    """The ledger of a cycle.
+
+    Parameters
+    ----------
+    cycle : Cycle
+    execution_s : float
+        Seconds over which each proposed hedge is worked.
+    model_usd2 : float, optional
+        E'SE of the book that is left over the holding time; that of the risk price's own factors where it is not given.
+    """
+    entries = (
+        *_direction_and_volatility(cycle),
+        *_basis(cycle),
+        *_execution(cycle, execution_s),
+        *_events(cycle),
+    )
+    ledger = ledger_of(entries)
+    return Told(ledger=ledger, against=reconcile(ledger, _model(cycle) if model_usd2 is None else model_usd2))
+
+
+def residual_ledger_of(told: Told, missing: Missing, path: str = "residual.ledger") -> ResidualLedger:
+    """The section of a report."""
+    ledger, against = told.ledger, told.against
+    shares = ledger.shares_usd2
+    order = np.argsort(-np.nan_to_num(shares, nan=np.inf), kind="stable").tolist()
+    why = next((entry.reason for entry in ledger.entries if entry.reason), _NO_EXPOSURE)
+    totals = {
+        "deviation_usd": ledger.deviation_usd,
+        "expected_cost_usd": ledger.expected_cost_usd,
+        "variance_usd2": against.ledger,
+        "model_usd2": against.model,
+        "in_both_usd2": against.in_both,
+        "not_in_ledger_usd2": against.not_in_ledger,
+        "not_in_model_usd2": against.not_in_model,
+    }
+    return ResidualLedger(
+        entries=tuple(
+            _row(ledger.entries[at], _share(float(shares[at]), ledger), missing, path) for at in order
+        ),
+        totals=LedgerTotals(
+            **{name: missing.number(value, f"{path}.totals.{name}", why) for name, value in totals.items()}
+        ),
+        stated=STATED,
+    )
+
+
+def _share(usd2: float, ledger: Ledger) -> float:
+    return usd2 / ledger.variance_usd2 if ledger.variance_usd2 != 0.0 else 0.0
+
+
+def _row(entry: Entry, share: float, missing: Missing, path: str) -> LedgerRow:
+    name = f"{entry.kind.value} {entry.source}"
+    here = f"{path}.entries[{name}]"
+    why = entry.reason or "another entry of the ledger cannot be told"
+    return LedgerRow(
+        name=name,
+        kind=entry.kind.value,
+        underlying=entry.underlying,
+        source=entry.source,
+        owner=entry.owner,
+        deviation_usd=missing.number(entry.deviation_usd, f"{here}.deviation_usd", why),
+        variance_usd2=missing.number(entry.variance_usd2, f"{here}.variance_usd2", why),
+        share_of_variance=missing.number(share, f"{here}.share_of_variance", why),
+        expected_cost_usd=missing.number(entry.expected_cost_usd, f"{here}.expected_cost_usd", why),
+        horizon_days=entry.horizon_days,
+    )
+
+
+def _model(cycle: Cycle) -> float:
+    """E'SE by the variances that the risk price knows."""
+    left = _left(cycle)
+    touched = (left != 0.0).any(axis=1)
+    return float((left[touched] ** 2 * cycle.price.variance[touched]).sum())
+
+
+def _left(cycle: Cycle) -> Floats:
+    """Size of what is left of each factor, [n_underlyings, factors]; series without a value count at their worst (decision 005)."""
+    after = cycle.residual.exposure
+    return np.asarray(np.abs(after.by_underlying[:, FACTORS]) + after.bound.sum(axis=1)[:, FACTORS])
+
+
+def _owner(cycle: Cycle, underlying: str, measure: LimitMeasure) -> str:
+    """Who answers for a limit of this measure: the underlying's own, else the desk's, else the desk itself."""
+    limits = [one.limit for one in cycle.standing.limits if one.limit.measure is measure]
+    for scope in (underlying, ""):
+        for limit in limits:
+            if limit.underlying == scope:
+                return limit.owner
+    return cycle.desk.name
+
+
+def _direction_and_volatility(cycle: Cycle) -> Iterator[Entry]:
+    left, days = _left(cycle), cycle.desk.appetite.holding_days
+    for u, name in enumerate(cycle.table.underlyings):
+        if not (left[u] != 0.0).any():
+            continue
+        delta, vega, gamma = (left[u] ** 2 * cycle.price.variance[u]).tolist()
+        symbols = [one.chosen.symbol for one in cycle.hedges if one.underlying == name and one.chosen]
+        source = symbols[0] if symbols else f"{name} book"
+        for kind, variance, measure in (
+            (RiskKind.DIRECTION, delta + gamma, LimitMeasure.DELTA_USD),
+            (RiskKind.VOLATILITY, vega, LimitMeasure.VEGA_USD_PER_POINT),
+        ):
+            yield Entry(
+                kind=kind,
+                underlying=name,
+                source=source,
+                owner=_owner(cycle, name, measure),
+                variance_usd2=variance,
+                expected_cost_usd=0.0,
+                horizon_days=days,
+                reason="" if isfinite(variance) else _NO_VOL,
+            )
+
+
+def _basis(cycle: Cycle) -> Iterator[Entry]:
+    """Of every proxy in the book once the proposed hedges are done."""
+    after, days = cycle.residual.exposure, cycle.desk.appetite.holding_days
+    for terms in cycle.desk.hedges:
+        row = cycle.table.row_of(terms.instrument.symbol)
+        if terms.correlation == 1.0 or not after.quantity[row]:
+            continue
+        deviation = basis_deviation_usd(
+            hedged_usd=float(after.by_row[row, Measure.DELTA_USD]),
+            correlation=terms.correlation,
+            vol=float(cycle.price.spot_vol[cycle.table.underlying_of[row]]),
+            years=days / CALENDAR_DAYS,
+        )
+        yield _hedge_entry(cycle, terms, RiskKind.BASIS, deviation, 0.0, days)
+
+
+def _execution(cycle: Cycle, seconds: float) -> Iterator[Entry]:
+    """The path while each proposed hedge is worked, and what trading it costs."""
+    terms_of = {terms.instrument.symbol: terms for terms in cycle.desk.hedges}
+    days = seconds / _S_PER_DAY
+    for hedge in cycle.hedges:
+        if hedge.chosen is None:
+            continue
+        deviation = even_path_deviation_usd(
+            traded_usd=hedge.chosen.delta_after_usd - hedge.delta_before_usd,
+            vol=float(cycle.price.spot_vol[cycle.table.underlying_of[hedge.chosen.row]]),
+            years=days / CALENDAR_DAYS,
+        )
+        terms = terms_of[hedge.chosen.symbol]
+        yield _hedge_entry(cycle, terms, RiskKind.EXECUTION, deviation, hedge.chosen.cost_usd, days)
+
+
+def _hedge_entry(
+    cycle: Cycle, terms: HedgeTerms, kind: RiskKind, deviation: float, cost: float, days: float
+) -> Entry:
+    name = terms.instrument.underlying
+    return Entry(
+        kind=kind,
+        underlying=name,
+        source=terms.instrument.symbol,
+        owner=_owner(cycle, name, LimitMeasure.DELTA_USD),
+        variance_usd2=deviation**2,
+        expected_cost_usd=cost,
+        horizon_days=days,
+        reason="" if isfinite(deviation) and isfinite(cost) else _NO_VOL,
+    )
+
+
+def _events(cycle: Cycle) -> Iterator[Entry]:
+    """Dated events that fall within the holding time of a book that is not flat."""
+    until = cycle.now_ns + cycle.desk.appetite.holding_days * NS_PER_DAY
+    left = cycle.residual.exposure.by_underlying
+    names = cycle.table.underlyings
+    for event in cycle.market.term.events:
+        if event.underlying not in names or not cycle.now_ns < event.at_ns <= until:
+            continue
+        u = names.index(event.underlying)
+        if not (left[u] != 0.0).any():
+            continue
+        pnl = _event_pnl(cycle, event, u)
+        known = bool(np.isfinite(pnl).all())
+        yield Entry(
+            kind=RiskKind.EVENT,
+            underlying=event.underlying,
+            source=event.name,
+            owner=_owner(cycle, event.underlying, LimitMeasure.GAP_LOSS_USD),
+            variance_usd2=float(pnl.var()) if known else nan,
+            expected_cost_usd=-float(pnl.mean()) if known else nan,
+            horizon_days=(event.at_ns - cycle.now_ns) / NS_PER_DAY,
+            reason="" if known else event.reason or _NO_EXPOSURE,
+        )
+
+
+def _event_pnl(cycle: Cycle, event: EventMove, u: int) -> Floats:
+    """P&L of what is left at the implied move down and up, USD."""
+    if not isfinite(event.move_sd):
+        return np.full(2, nan)
+    moves = np.expm1(np.array([-event.move_sd, event.move_sd]))
+    quantity = cycle.residual.exposure.quantity
+    mine = np.where(cycle.table.underlying_of == u, quantity, 0)
+    pnl = pnl_by_underlying(mine, cycle.values, cycle.market, moves, np.zeros(1))
+    return np.asarray(pnl[u, :, 0])

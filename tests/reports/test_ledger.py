@@ -1,0 +1,147 @@
+"""The ledger of a cycle: every hedge leaves its entries, and their sum is what the factor model says of the book that is left."""
+
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+
+from flatbook.exposure.residual_ledger import RiskKind
+from flatbook.exposure.slides import pnl_by_underlying
+from flatbook.market.view import EventMove
+from flatbook.model.measures import Measure
+from flatbook.reports.columns import columns_of
+from flatbook.reports.ledger import STATED, residual_ledger_of, told_of
+from flatbook.reports.leftover import residual_of
+from flatbook.reports.missing import Missing
+from tests.reports.conftest import DAY, NOW
+from tests.reports.nulls import unexplained
+
+
+def _kinds(told):
+    return [entry.kind for entry in told.ledger.entries]
+
+
+def test_a_hedge_leaves_direction_volatility_and_its_execution(cycle):
+    told = told_of(cycle)
+    (hedge,) = [one for one in cycle.hedges if one.chosen]
+    execution = next(entry for entry in told.ledger.entries if entry.kind is RiskKind.EXECUTION)
+    traded = abs(hedge.chosen.delta_after_usd - hedge.delta_before_usd)
+    vol = cycle.price.spot_vol[0]
+
+    assert set(_kinds(told)) == {RiskKind.DIRECTION, RiskKind.VOLATILITY, RiskKind.EXECUTION}
+    assert execution.source == hedge.chosen.symbol
+    assert execution.expected_cost_usd == hedge.chosen.cost_usd
+    assert execution.deviation_usd == pytest.approx(traded * vol * np.sqrt(60.0 / 86_400.0 / 365.0 / 3.0))
+
+
+def test_owners_are_those_of_the_limits(cycle):
+    """Nobody's own limit: the limits' owner is risk; where there is none, the desk."""
+    told = told_of(cycle)
+
+    assert {entry.owner for entry in told.ledger.entries} == {"risk"}
+    nobody = replace(cycle, standing=replace(cycle.standing, limits=()))
+    assert {entry.owner for entry in told_of(nobody).ledger.entries} == {"index desk"}
+
+
+def test_the_ledger_is_the_factor_model_but_for_what_that_does_not_tell(cycle):
+    """Direction and volatility are the model's own to the bit; execution is not in the model."""
+    told = told_of(cycle)
+    left = cycle.residual.exposure.by_underlying[0]
+    factors = [Measure.DELTA_USD, Measure.VEGA_WEIGHTED_USD_PER_POINT, Measure.GAMMA_USD_PER_PCT]
+    model = float((left[factors] ** 2 * cycle.price.variance[0]).sum())
+    execution = sum(e.variance_usd2 for e in told.ledger.entries if e.kind is RiskKind.EXECUTION)
+
+    assert told.against.model == pytest.approx(model)
+    assert told.against.not_in_ledger == pytest.approx(0.0, abs=1e-9 * model)
+    assert told.against.not_in_model == pytest.approx(execution, abs=1e-9 * model)
+
+
+def test_another_models_difference_is_its_own_line(cycle):
+    told = told_of(cycle, model_usd2=1e12)
+
+    assert told.against.not_in_ledger == pytest.approx(1e12 - told.against.in_both)
+
+
+def test_a_proxy_in_the_book_leaves_the_basis_that_the_plan_reports(cycle):
+    """SPY at a correlation of 0.995, held beside the options."""
+    row = cycle.table.row_of("SPY")
+    after = cycle.residual.exposure
+    quantity, by_row = after.quantity.copy(), after.by_row.copy()
+    quantity[row], by_row[row] = 10_000, 10_000 * cycle.values.greeks[row]
+    held = replace(
+        cycle, residual=replace(cycle.residual, exposure=replace(after, quantity=quantity, by_row=by_row))
+    )
+    (entry,) = [e for e in told_of(held).ledger.entries if e.kind is RiskKind.BASIS]
+    (reported,) = residual_of(held, columns_of(held), Missing()).basis
+
+    assert entry.source == "SPY"
+    assert entry.deviation_usd == pytest.approx(reported.deviation_usd)
+
+
+def _with_event(cycle, *, at_days=0.5, move_sd=0.04, reason=""):
+    event = EventMove(
+        underlying="SPX", name="rates", at_ns=NOW + round(at_days * DAY), move_sd=move_sd, move_sd_error=0.001, reason=reason
+    )  # fmt: skip
+    market = replace(cycle.market, term=replace(cycle.market.term, events=(event,)))
+    return replace(cycle, market=market)
+
+
+def test_an_event_counts_what_the_book_that_is_left_makes_of_its_move(cycle):
+    """Two moves alike, by full revaluation: mean and variance written out."""
+    held = _with_event(cycle)
+    (entry,) = [e for e in told_of(held).ledger.entries if e.kind is RiskKind.EVENT]
+    moves = np.expm1(np.array([-0.04, 0.04]))
+    pnl = pnl_by_underlying(held.residual.exposure.quantity, held.values, held.market, moves, np.zeros(1))[
+        0, :, 0
+    ]
+
+    assert entry.variance_usd2 == pytest.approx(((pnl[1] - pnl[0]) / 2.0) ** 2)
+    assert entry.expected_cost_usd == pytest.approx(-(pnl[0] + pnl[1]) / 2.0)
+    assert entry.owner == "head of desk"
+    assert entry.horizon_days == pytest.approx(0.5)
+
+
+def test_an_event_beyond_the_horizon_is_none(cycle):
+    assert RiskKind.EVENT not in _kinds(told_of(_with_event(cycle, at_days=1.5)))
+
+
+def test_an_event_of_unknown_size_leaves_the_sum_unknown_with_its_reason(cycle):
+    """Null in the report, never 0, and every null is explained."""
+    missing = Missing()
+    section = residual_ledger_of(
+        told_of(_with_event(cycle, move_sd=float("nan"), reason="no expiry after it")), missing
+    )
+    raw = msgspec.json.encode({"residual": {"ledger": section}, "reasons": missing.reasons()})
+
+    assert section.totals.deviation_usd is None
+    assert section.totals.in_both_usd2 is not None
+    assert unexplained(raw) == []
+    assert {each.reason for each in missing.reasons()} >= {"no expiry after it"}
+
+
+def test_the_section_is_sorted_and_its_shares_add_up(cycle):
+    section = residual_ledger_of(told_of(_with_event(cycle)), Missing())
+    shares = [row.share_of_variance for row in section.entries]
+
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) == pytest.approx(1.0)
+    assert section.totals.variance_usd2 == pytest.approx(sum(row.variance_usd2 for row in section.entries))
+    assert section.stated == STATED
+
+
+def test_series_without_a_value_count_at_their_worst(hurt_cycle):
+    """The underlying without a price leaves the sum unknown, with a reason."""
+    told, missing = told_of(hurt_cycle), Missing()
+    section = residual_ledger_of(told, missing)
+
+    assert any(entry.reason for entry in told.ledger.entries)
+    assert section.totals.variance_usd2 is None
+    assert missing.reasons()
+
+
+def test_a_flat_desk_leaves_nothing(empty_cycle):
+    told = told_of(empty_cycle)
+
+    assert told.ledger.entries == ()
+    assert residual_ledger_of(told, Missing()).totals.deviation_usd == 0.0
