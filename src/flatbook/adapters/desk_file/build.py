@@ -12,6 +12,7 @@ from flatbook.adapters.desk_file.keys import scope_of_measure
 from flatbook.model.errors import InvalidValueError
 from flatbook.model.instruments import Instrument, Kind, Payoff, TickBand
 from flatbook.model.parameters import (
+    USUAL_SLIDES,
     ClockTerms,
     Desk,
     EventTerms,
@@ -22,7 +23,10 @@ from flatbook.model.parameters import (
     ProductGroup,
     QuotingRules,
     RiskAppetite,
+    SlideTerms,
+    SlideTime,
     UnderlyingTerms,
+    VolShift,
 )
 
 Built = TypeVar("Built")
@@ -50,6 +54,7 @@ class Parts:
     clock: ClockTerms | None
     events: tuple[EventTerms, ...]
     groups: tuple[ProductGroup, ...]
+    slides: tuple[SlideTerms, ...]
     name: str
     history: str  # path as written
 
@@ -67,6 +72,7 @@ class Parts:
             clock=self.clock,
             events=self.events,
             groups=self.groups,
+            slides=self.slides or USUAL_SLIDES,
         )
 
 
@@ -77,6 +83,7 @@ def build(sections: dict[str, list[Checked]], findings: Findings) -> Parts:
     _refuse_repeats(sections["limit"], _scope, findings)
     _refuse_repeats(sections["event"], _event_key, findings)
     _refuse_repeats(sections["group"], _name, findings)
+    _refuse_repeats(sections["slide"], _name, findings)
     for table in sections["underlying"]:
         _check_stickiness(table, findings)
     for table in sections["hedge"]:
@@ -98,6 +105,7 @@ def build(sections: dict[str, list[Checked]], findings: Findings) -> Parts:
         clock=next(iter(_all(sections["clock"], _clock, findings)), None),
         events=_all(sections["event"], _event, findings),
         groups=_all(sections["group"], _group, findings),
+        slides=_all(sections["slide"], _slide, findings),
         name=names[0] if names else "",
         history=histories[0] if histories else "",
     )
@@ -174,6 +182,12 @@ def _limit(values: dict[str, Any]) -> Limit:
 
 def _group(values: dict[str, Any]) -> ProductGroup:
     return ProductGroup(name=values["name"], underlyings=tuple(values["underlyings"]))
+
+
+def _slide(values: dict[str, Any]) -> SlideTerms:
+    lists = {name: tuple(values[name]) for name in ("moves_pct", "moves_deviations", "shifts_points")}
+    typed = {"shift": VolShift(values["shift"]), "time": SlideTime(values["time"])}
+    return SlideTerms(**(values | lists | typed))
 
 
 def _quoting(values: dict[str, Any]) -> QuotingRules:

@@ -14,7 +14,10 @@ from flatbook.model.parameters import (
     LimitMeasure,
     QuotingRules,
     RiskAppetite,
+    SlideTerms,
+    SlideTime,
     UnderlyingTerms,
+    VolShift,
 )
 
 
@@ -107,6 +110,7 @@ _APPETITE = RiskAppetite(aversion_per_usd=0.5)  # for the defaults of its other 
 _TERMS = UnderlyingTerms(symbol="any")
 _CLOCK = ClockTerms()
 _LIMIT = Limit(measure=LimitMeasure.DELTA_USD, limit_hard=1.0)
+_SLIDE = SlideTerms(name="any", moves_pct=(0.0,))
 
 DESK = Section(
     name="desk",
@@ -357,8 +361,37 @@ EVENT = Section(
     ),
 )  # fmt: skip
 
+SLIDE = Section(
+    name="slide",
+    repeated=True,
+    keys=(
+        Key(name="name", type=Type.TEXT, required=True, text="what it is called on screens"),
+        Key(
+            name="moves_pct", type=Type.NUMBERS, unit="percent of spot", default=[], text="moves of spot; or",
+            range=Range(low=-99.0, high=1000.0),
+        ),
+        Key(
+            name="moves_deviations", type=Type.NUMBERS, unit="standard deviations", default=[],
+            text="moves at the 30-day volatility", range=Range(low=-20.0, high=20.0),
+        ),
+        Key(
+            name="deviation_days", unit="trading days", default=_SLIDE.deviation_days, text="that a standard deviation spans",
+            range=Range(low=0.0, high=252.0, low_open=True),
+        ),
+        Key(
+            name="shifts_points", type=Type.NUMBERS, unit="vol points (0.01)", default=list(_SLIDE.shifts_points),
+            text="shifts of volatility", range=Range(low=-200.0, high=500.0),
+        ),
+        Key(
+            name="shift", type=Type.TEXT, default=_SLIDE.shift.value, choices=tuple(VolShift),
+            text="how they fall on expiries",
+        ),
+        Key(name="time", type=Type.TEXT, default=_SLIDE.time.value, choices=tuple(SlideTime), text="when"),
+    ),
+)  # fmt: skip
+
 SECTIONS: dict[str, Section] = {
-    each.name: each for each in (DESK, UNDERLYING, HEDGE, LIMIT, QUOTING, CLOCK, EVENT, GROUP)
+    each.name: each for each in (DESK, UNDERLYING, HEDGE, LIMIT, QUOTING, CLOCK, EVENT, GROUP, SLIDE)
 }
 
 _ANY_SCOPE = ("group", "option_class", "bucket", "series")
