@@ -56,6 +56,8 @@ class Inputs:
         yield from self.fills.events
         if self.working is not None:
             yield self.working
+        if any(event.trading_days is None for event in self.desk.desk.events):
+            yield CycleDue(received_ns=at_ns, reason="what the quotes say of events")
         yield CycleDue(received_ns=at_ns, reason="plan")
 
 
@@ -124,17 +126,18 @@ def read_inputs(
 
 
 def run(inputs: Inputs, journal: Journal, progress: Progress) -> Outcome:
-    """Journal each fact, then take it; the last one is a cycle, whose decision is journaled too."""
+    """Journal each fact, then take it; the last one is a cycle. What a cycle decides is journaled too."""
     progress("folding the facts")
     state, cycle = State(), None
     with journal.batch():
         for fact in inputs.facts():
             if isinstance(fact, CycleDue):
                 progress("valuing the chain and the book")
-            cycle = step(state, journal.append(fact))
+            found = step(state, journal.append(fact))
+            if found is not None:
+                cycle = found
+                journal.append_decision(encode_decision(decision_of(cycle)), cycle.sequence)
         assert cycle is not None, "a plan ends with a cycle"
-        progress("writing the journal")
-        journal.append_decision(encode_decision(decision_of(cycle)), cycle.sequence)
     progress("asking what if")
     asked = () if inputs.what_if is None else (_what_if(inputs.what_if, cycle, state),)
     return Outcome(cycle=cycle, journal_head=journal.head, asked=asked)

@@ -234,7 +234,7 @@ def _worst_pnl(
 ) -> Floats:
     """The most that a position without a value can lose on each day."""
     units = abs(quantity) * reach(market, values, row)
-    worst = worst_case(units, float(values.spot[row]), float(market.years[row]))
+    worst = worst_case(units, float(values.spot[row]), float(market.variance_years[row]))
     lost = worst[Measure.DELTA_USD] * np.abs(moves)
     if not market.table.is_option[row]:
         return np.asarray(-lost)

@@ -246,7 +246,7 @@ def _worst_pnl(
 ) -> Floats:
     """The most that a position without a value can lose."""
     units = abs(quantity) * reach(market, values, row)
-    worst = worst_case(units, float(values.spot[row]), float(market.years[row]))
+    worst = worst_case(units, float(values.spot[row]), float(market.variance_years[row]))
     return np.asarray(
         -worst[Measure.DELTA_USD] * np.abs(moves) - worst[Measure.VEGA_USD_PER_POINT] * abs(points)
     )

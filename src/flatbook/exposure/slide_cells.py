@@ -84,7 +84,7 @@ def cells_of(
 
 def worst_loss(row: int, values: Values, market: MarketView, moves: Floats, shifts_points: Floats) -> Floats:
     """The most that one contract of a row without a value can lose, float64[m, v]; its vol follows spot by the dynamics."""
-    worst = worst_case(reach(market, values, row), float(values.spot[row]), float(market.years[row]))
+    worst = worst_case(reach(market, values, row), float(values.spot[row]), float(market.variance_years[row]))
     by_move = worst[Measure.DELTA_USD] * np.abs(moves)[:, None]
     points = np.abs(beta_moves(market, values.dynamics, row, moves))[:, None] * 100.0 + np.abs(shifts_points)
     return np.asarray(by_move + worst[Measure.VEGA_USD_PER_POINT] * points)

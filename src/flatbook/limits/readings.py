@@ -198,7 +198,9 @@ def _of_rows(measured: Measured, scope: Scope, measure: Measure) -> tuple[Floats
         row = int(rows[where])
         held[where] = 0.0
         units = abs(int(exposure.quantity[row])) * reach(measured.market, values, row)
-        bound += float(worst_case(units, float(values.spot[row]), float(measured.market.years[row]))[measure])
+        bound += float(
+            worst_case(units, float(values.spot[row]), float(measured.market.variance_years[row]))[measure]
+        )
     totals = sums(table.underlying_of[rows], held, len(table.underlyings))
     return totals[scope.underlyings], bound
 
