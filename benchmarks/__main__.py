@@ -1,11 +1,13 @@
-"""`make bench`: our trees against QuantLib, as ratios with their spread, and the whole command.
+"""`make bench`: our trees against QuantLib, our surfaces against SciPy, as ratios with their spread, and the whole command.
 
 The vectorised kernels have a report of their own: `make bench-kernels`.
 """
 
+from itertools import chain
+
 import numpy as np
 
-from benchmarks import american, plan
+from benchmarks import american, plan, surface
 from benchmarks.peers.stopwatch import Work, time_calls
 
 ROUNDS = 7
@@ -23,10 +25,10 @@ def ratio(ours: Work, peer: Work, scale: float) -> tuple[float, float, float, fl
 
 def main() -> None:
     """Run every comparison and print a line each."""
-    print(f"{'workload':44} {'peer':34} {'peer/ours':>10} {'10 %':>8} {'90 %':>8} {'ours':>10}")
-    for name, peer_name, ours, peer, scale in american.comparisons():
+    print(f"{'workload':54} {'peer':34} {'peer/ours':>10} {'10 %':>8} {'90 %':>8} {'ours':>10}")
+    for name, peer_name, ours, peer, scale in chain(american.comparisons(), surface.comparisons()):
         middle, low, high, mine = ratio(ours, peer, scale)
-        print(f"{name:44} {peer_name:34} {middle:10.1f} {low:8.1f} {high:8.1f} {mine * 1e3:8.2f}ms")
+        print(f"{name:54} {peer_name:34} {middle:10.1f} {low:8.1f} {high:8.1f} {mine * 1e3:8.2f}ms")
     for line in plan.timings():
         print(line)
 

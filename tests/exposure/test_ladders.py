@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flatbook.exposure.aggregate import aggregate
-from flatbook.exposure.slide_cells import cells_of, pnl_by_group
+from flatbook.exposure.slide_cells import cells_of, pnl_by_groups
 from flatbook.exposure.slides import MOVES, SHIFTS_POINTS, ladder, slide
 from flatbook.kernels.black import price_european
 from flatbook.market.dynamics import SpotVolDynamics
@@ -152,8 +152,8 @@ def test_groups_of_cells_sum_to_the_whole(lines):
     values = value(market)
     row, group, quantity = (np.array(column) for column in zip(*lines, strict=True))
     cells = cells_of(np.arange(6), values, market, MOVES, SHIFTS_POINTS)
-    by_line = pnl_by_group(np.arange(row.size), row.size, row, quantity, cells)
-    by_group = pnl_by_group(group, 3, row, quantity, cells)
+    axes = np.array([np.arange(row.size), group])
+    by_line, by_group = pnl_by_groups(axes, (row.size, 3), row, quantity, cells)
     gross = np.abs(by_line).sum()
 
     assert np.abs(by_group.sum(axis=0) - by_line.sum(axis=0)).max() <= 1e-12 * gross
@@ -167,7 +167,7 @@ def test_cells_refuse_a_book_they_were_not_made_for():
     _, market = book_of_v17()
     cells = cells_of(np.array([0]), value(market), market, MOVES, SHIFTS_POINTS)
     with pytest.raises(AssertionError, match="not made for"):
-        pnl_by_group(np.zeros(1, dtype=np.int64), 1, np.array([1]), np.array([1]), cells)
+        pnl_by_groups(np.zeros((1, 1), dtype=np.int64), (1,), np.array([1]), np.array([1]), cells)
 
 
 def test_a_jump_of_the_unknown_is_nan_and_not_zero():

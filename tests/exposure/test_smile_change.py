@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from flatbook.exposure.smile_change import smile_change
+from flatbook.exposure.smile_factors import CURVATURE, LEVEL, SKEW, smile_shapes
 from flatbook.model.instruments import Right
+from tests.exposure.test_dynamics_agree import _book as smile_book
+from tests.exposure.test_dynamics_agree import _market as smile_market
 from tests.worlds import option, view_by_hand
 
 _STRIKES = np.arange(70.0, 131.0, 2.5)
@@ -88,3 +91,17 @@ def test_a_strike_far_out_bends_nothing():
 
     assert found.level == pytest.approx(0.0, abs=1e-15)
     assert found.curvature[0] == pytest.approx(0.40)
+
+
+@pytest.mark.parametrize(("factor", "points"), [(LEVEL, 1.5), (SKEW, -2.0), (CURVATURE, 1.0)])
+def test_on_a_surface_a_factor_that_moves_alone_is_told_alone(factor, points):
+    """The shapes of the factor exposures: an explain's term is the exposure to the factor times its move."""
+    market = smile_market(smile_book())
+    rows = np.flatnonzero(market.table.is_option)
+    shapes = smile_shapes(market, rows).shape
+    found = smile_change(market, rows, points / 100.0 * shapes[:, factor])
+
+    assert np.isfinite(shapes).all()
+    for number, part in enumerate(found):
+        wanted = points / 100.0 * shapes[:, factor] if number == factor else np.zeros(rows.size)
+        assert part == pytest.approx(wanted, abs=1e-9)

@@ -66,6 +66,18 @@ def test_a_price_far_beyond_listed_markets_gives_its_vol_back():
     assert (reason[standing == al.TWO_BOUNDARIES] == NOT_FINITE).all()
 
 
+@pytest.mark.parametrize("price", [3.776258782017009e-05, 1e-4, 1e-3])
+def test_a_price_of_next_to_nothing_is_not_said_to_be_that_of_a_far_vol(price):
+    """On the way the search meets a vol at which the price is below the normal numbers of float64."""
+    option = (100.0, 99.2395032611784, 0.779167473926491, 0.14715230207205676, 0.12412867153101635, PUT)
+    vol, doubt, reason = imply(price, *option, noise=1e-6)
+    again, _ = value(*option[:3], vol[0], *option[3:], preset=FINER)
+
+    assert [OK] == reason.tolist()
+    assert pytest.approx(price, rel=1e-9) == again[0, 0]
+    assert 0.0 < doubt[0] < 0.02 * vol[0]
+
+
 @pytest.mark.parametrize("expiry", [PUTS, CALLS])
 def test_a_chain_gives_its_vols_back_through_its_table(expiry):
     tables, _ = build([expiry])

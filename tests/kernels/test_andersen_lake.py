@@ -12,7 +12,7 @@ from types import FunctionType
 import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813 - as its users call it
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numba import njit
 from tests.kernels.columns import columns
@@ -210,10 +210,31 @@ def test_where_exercise_is_best_the_answer_is_exact():
         assert [0.0] * (out.shape[0] - 2) == out[2:, 0].tolist()
 
 
+@PRESETS
+def test_a_slope_stays_within_its_bounds_where_interest_is_next_to_nothing(preset):
+    """Boundaries are so deep there that a search of too few steps leaves deep puts with deltas of any size."""
+    random = np.random.default_rng(1)
+    n = 20_000
+    years = np.exp(random.uniform(np.log(0.01), np.log(10.0), n))
+    vol = np.exp(random.uniform(np.log(0.01), np.log(3.0), n))
+    interest = 10.0 ** random.uniform(-14.0, -2.0, n)
+    option = columns(random.uniform(20.0, 300.0, n), 100.0, years, vol, interest, 0.0, PUT)
+    out, standing = value(*option, preset=preset)
+
+    assert set(standing.tolist()) <= {al.WAITS, al.EXERCISES}
+    assert -1.0 - 1e-3 <= out[al.DELTA].min()
+    assert out[al.DELTA].max() <= 1e-3
+    price, ours = european(*option), out[al.PRICE]
+    most = 100.0 * -np.expm1(-interest * years)  # the interest that exercise may earn
+    assert (ours >= price - 1e-7).all()
+    assert (ours <= price + most + 1e-4).all()
+
+
 @given(
     spot=spots, years=lives, vol=vols, rate=rates, carry=rates, sign=signs, preset=st.sampled_from([*RULES])
 )
 @settings(max_examples=150)
+@example(preset="fast", spot=219.0, years=2.0, vol=0.125, rate=0.0, carry=1e-127, sign=CALL)
 def test_an_american_option_is_worth_no_less_than_a_european_one_or_its_intrinsic(
     preset, spot, years, vol, rate, carry, sign
 ):

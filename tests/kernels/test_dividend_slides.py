@@ -8,9 +8,12 @@ import pytest
 from flatbook.kernels import black
 from flatbook.kernels.dividend_grid import ACCURATE, FAST, price_cash_dividends
 from flatbook.kernels.dividend_slides import (
+    error_between_vols,
     evaluate_profiles,
     profile_cash_dividends,
+    read_between_vols,
     reprice_cash_dividends,
+    root_vol_nodes,
     vol_nodes,
 )
 
@@ -122,3 +125,39 @@ def test_a_row_slides_alone_as_in_company():
     alone = reprice_cash_dividends(*columns, *PAID, schedule[pick].copy(), *FAST, MOVES, SHIFTS)
 
     assert together[pick].tobytes() == alone.tobytes()
+
+
+def test_between_vols_stands_a_polynomial_of_their_root():
+    """Degree 8 in the root of the vol is met by 9 nodes, numpy's Chebyshev polynomials being the reference; outside, NaN."""
+    random = np.random.default_rng(5)
+    low, high = np.array([0.0, 0.001, 0.2]), np.array([0.3, 0.4, 0.2])
+    vols = root_vol_nodes(low, high, 9)
+    coefficients = random.standard_normal((9, 3, 2))
+
+    def worth(at, row, spot):
+        return np.polynomial.chebyshev.chebval(np.sqrt(at), coefficients[:, row, spot])
+
+    prices = np.array([[worth(vols[i], i, a) for a in range(2)] for i in range(3)]).transpose(0, 2, 1)
+    share = random.uniform(0.0, 1.0, (3, 2, 4))
+    wanted = vols[:, 0, None, None] + share * (vols[:, -1] - vols[:, 0])[:, None, None]
+    wanted[:, :, 0] = vols[:, :2]  # at nodes
+    found = read_between_vols(prices.copy(), vols, wanted)
+    expected = np.array([[worth(wanted[i, a], i, a) for a in range(2)] for i in range(3)])
+    beyond = read_between_vols(prices.copy(), vols, np.array([[[-0.1, 0.5, math.nan]] * 2] * 3))
+
+    assert found == pytest.approx(expected, abs=1e-8)
+    assert np.isnan(beyond).all()
+
+
+def test_the_error_between_vols_is_that_of_the_last_coefficients():
+    """Chebyshev polynomials of known coefficients, on nodes of their own; more nodes keep those there were."""
+    random = np.random.default_rng(6)
+    angle = math.pi * np.arange(9) / 8
+    coefficients = random.standard_normal((2, 3, 9))
+    prices = np.polynomial.chebyshev.chebval(-np.cos(angle), coefficients.transpose(2, 0, 1)).transpose(
+        0, 2, 1
+    )
+    low, high = np.array([0.05, 0.1]), np.array([0.4, 0.9])
+
+    assert error_between_vols(prices.copy()) == pytest.approx(np.abs(coefficients[:, :, -3:]).sum(axis=2))
+    assert root_vol_nodes(low, high, 17)[:, ::2] == pytest.approx(root_vol_nodes(low, high, 9), rel=1e-12)

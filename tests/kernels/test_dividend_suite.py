@@ -123,7 +123,7 @@ def test_a_finer_grid_says_the_same():
     error = np.abs(price(cases) - finer) / np.maximum(finer, 1.0)
     inside = np.array([is_inside(case) for case in cases])
 
-    assert (error[inside] >= MOST).sum() <= max(0.002 * error.size, 1)
+    assert (error[inside] >= MOST).sum() <= max(0.002 * error.size, 2)  # of 6000 none was, the worst 7e-4
     assert error[inside].max() < BESIDE
     assert (error[~inside] >= MOST).sum() <= max(0.01 * error.size, 3)
 

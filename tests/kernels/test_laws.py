@@ -136,7 +136,7 @@ dividends = st.lists(st.tuples(st.floats(0.01, 0.99), st.floats(0.0, 8.0)), min_
 
 
 def is_steep(option):
-    """Where the drift outruns the deviation so far that a grid of 241 nodes is no match: see the dividend suite."""
+    """Where the drift outruns the deviation so far that a grid is no match: see the dividend suite."""
     _, years, vol, rate, carry = option
     return abs(rate - carry) * math.sqrt(years) > 8.0 * vol
 
@@ -161,10 +161,13 @@ def test_a_dividend_never_helps_a_call_nor_harms_a_put(option, paid):
 @given(grid_options)
 @settings(max_examples=60, deadline=None)
 def test_without_dividends_the_grid_is_the_boundary_engine(option):
-    """Two methods that share nothing: a grid, and an integral equation."""
+    """Two methods that share nothing: a grid, and an integral equation.
+
+    Of 5750 drawn the worst was 3e-4, as far as `is_steep` lets them go; a grid of 241 nodes may err by 3e-3.
+    """
     assume(not is_steep(option))
     for sign in (CALL, PUT):
         found = prices("reference", 100.0, *option, sign)
         if found is not None:
-            ours = price_on_grid(100.0, *option, sign, 1.0)
+            ours = price_on_grid(100.0, *option, sign, 1.0, size=(961, 320))
             assert pytest.approx(found[0], abs=1e-3 * max(found[0], 1.0)) == ours

@@ -204,7 +204,8 @@ def test_quotes_and_changes_are_those_of_exact_fractions_along_a_path():
         assert naive.changes(before, one.shown()) == one.quotes[tick.CHANGED, :count].tolist()
         counts.append(count)
     assert counts[0] == one.n
-    assert 0 < min(counts[1:]) < one.n
+    assert min(counts[1:]) < one.n
+    assert max(counts[1:]) > 0  # the smallest of the moves may be too small to change any quote
 
 
 def test_where_nothing_moved_nothing_changes(option_class):

@@ -110,6 +110,8 @@ def read_inputs(wanted: Wanted, progress: Progress) -> Inputs:
     fail_on(faults)
     chains.sort(key=lambda each: each[1].at_ns)
     fail_on(_same_instants(chains))
+    if len(chains) < _LEAST_MARKS:
+        raise _too_few(())
     table = _table(chains, desk)
     faults += check_desk_against(desk, table.underlyings, table.classes)
     progress("reading the fills")

@@ -95,7 +95,14 @@ def _sources(wanted: Wanted, inputs: Inputs, outcome: Outcome) -> Sources:
         book=wanted.book.name,
         market=wanted.market.name,
         format=inputs.market.format,
-        notes=tuple(note.text for note in (*inputs.market.notes, *inputs.fills.notes)),
+        notes=tuple(
+            note.text
+            for note in (
+                *inputs.market.notes,
+                *inputs.fills.notes,
+                *(inputs.history.notes if inputs.history else ()),
+            )
+        ),
         journal_head=outcome.journal_head.hex() if wanted.journal else "",
         synthetic=is_synthetic(wanted.market),
     )

@@ -8,6 +8,7 @@ from typing import TypeVar
 from flatbook.adapters.calendars import sessions_of_desk
 from flatbook.adapters.desk_file.read import DeskFile, check_desk_against, read_desk
 from flatbook.adapters.files.fills import FillsFile, read_fills
+from flatbook.adapters.files.history import HistoryFile, read_history
 from flatbook.adapters.files.market import MarketFile, read_market
 from flatbook.adapters.files.orders import read_orders
 from flatbook.engine.cycle import Cycle
@@ -42,6 +43,7 @@ class Inputs:
     desk: DeskFile
     table: InstrumentTable  # what can be in the book
     sessions: tuple[SessionsSeen, ...]  # of the calendars that the desk names
+    history: HistoryFile | None  # past days; None: the desk names none
     working: OrdersWorking | None  # our orders in the market; None: nobody told
     what_if: OrdersWorking | None  # trades to think about
 
@@ -53,6 +55,8 @@ class Inputs:
         yield LimitsSet(received_ns=at_ns, limits=self.desk.limits, by=who)
         yield from (event for event in self.market.events if not isinstance(event, InstrumentsListed))
         yield from self.sessions
+        if self.history is not None:
+            yield from self.history.events
         yield from self.fills.events
         if self.working is not None:
             yield self.working
@@ -109,6 +113,7 @@ def read_inputs(
     sessions = _gather(faults, lambda: _sessions(desk, chain, table))
     progress("reading the fills")
     fills = _gather(faults, lambda: read_fills(book, table=table, at_ns=chain.at_ns))
+    history = _gather(faults, lambda: _history(desk, config, chain))
     at_work = _orders(faults, working, table, chain.at_ns)
     thought_of = _orders(faults, what_if, table, chain.at_ns)
     fail_on(faults)
@@ -120,6 +125,7 @@ def read_inputs(
         desk=desk,
         table=table,
         sessions=sessions,
+        history=history,
         working=at_work,
         what_if=thought_of,
     )
@@ -160,6 +166,12 @@ def _orders(
     faults: list[Fault], path: Path | None, table: InstrumentTable, at_ns: int
 ) -> OrdersWorking | None:
     return None if path is None else _gather(faults, lambda: read_orders(path, table=table, at_ns=at_ns))
+
+
+def _history(desk: DeskFile, config: Path, chain: MarketFile) -> HistoryFile | None:
+    if not desk.history:
+        return None
+    return read_history(config.parent / desk.history, at_ns=chain.at_ns, underlyings=_names(chain))
 
 
 def _sessions(desk: DeskFile, chain: MarketFile, table: InstrumentTable) -> tuple[SessionsSeen, ...]:

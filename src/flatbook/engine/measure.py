@@ -8,7 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from flatbook.exposure.aggregate import Exposure, aggregate
+from flatbook.exposure.factor_covariance import BookRisk, Covariance, book_risk
+from flatbook.exposure.factor_prior import covariance_of
+from flatbook.exposure.factors import SKEWS, FactorExposure, Factors, exposure_of, factors, tenor_weighted
 from flatbook.exposure.historical import Historical, by_scope
+from flatbook.exposure.reference_vol import reference_vols
 from flatbook.exposure.scenario_sheets import past_days
 from flatbook.exposure.slide_cells import Cells
 from flatbook.exposure.slides import Gaps, Slides, gap, main_cells, slide_on
@@ -18,8 +22,9 @@ from flatbook.limits.state import LimitsState, in_force
 from flatbook.margin.haircut import Capital, requirement
 from flatbook.market.view import MarketView
 from flatbook.model.events import OrdersWorking
+from flatbook.model.measures import CALENDAR_DAYS, VEGA_REFERENCE_DAYS
 from flatbook.model.parameters import Desk
-from flatbook.model.table import InstrumentTable, Ints
+from flatbook.model.table import Floats, InstrumentTable, Ints
 from flatbook.valuation.values import Values
 
 _LIMIT_LEVEL = 0.99  # of the value at risk and expected shortfall that limits read
@@ -33,6 +38,8 @@ class Basis:
     market: MarketView
     desk: Desk
     cells: Cells  # of every row that a book may hold
+    factors: Factors
+    covariance: Covariance  # of the factors over the desk's holding time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +51,8 @@ class Measurement:
     slides: Slides
     gaps: Gaps
     capital: Capital
+    factors: FactorExposure
+    risk: BookRisk  # standard deviation over the holding time, and what each factor has in it
     past: Historical | None  # the book over days that were; None where nobody told of any
 
 
@@ -59,7 +68,15 @@ class WhatIf:
 
 def basis_of(values: Values, market: MarketView, desk: Desk, rows: Ints) -> Basis:
     """Make ready to measure any book of `rows`, int64[k]."""
-    return Basis(values=values, market=market, desk=desk, cells=main_cells(rows, values, market))
+    of = factors(market, values, gap_rows=rows)
+    return Basis(
+        values=values,
+        market=market,
+        desk=desk,
+        cells=main_cells(rows, values, market),
+        factors=of,
+        covariance=covariance_of(market, values, desk, of, reference_vols(market)),
+    )
 
 
 def reaching(basis: Basis, rows: Ints) -> Basis:
@@ -67,19 +84,26 @@ def reaching(basis: Basis, rows: Ints) -> Basis:
     wanted = np.union1d(basis.cells.rows, rows)
     if wanted.size == basis.cells.rows.size:
         return basis
-    return replace(basis, cells=main_cells(wanted, basis.values, basis.market))
+    return replace(
+        basis,
+        cells=main_cells(wanted, basis.values, basis.market),
+        factors=factors(basis.market, basis.values, gap_rows=wanted),
+    )
 
 
 def measure(quantity: Ints, basis: Basis) -> Measurement:
     """Measure a book, int64[n_rows], of rows that the basis reaches."""
     values, market, desk = basis.values, basis.market, basis.desk
     slides = slide_on(quantity, basis.cells, market)
+    exposed = exposure_of(quantity, basis.factors)
     return Measurement(
         quantity=quantity,
         exposure=aggregate(quantity, values, market, desk),
         slides=slides,
         gaps=gap(slides),
         capital=requirement(quantity, values, market, desk),
+        factors=exposed,
+        risk=book_risk(exposed.complete.reshape(-1), basis.covariance),
         past=past_days(quantity, values, market),
     )
 
@@ -94,9 +118,26 @@ def stand(measurement: Measurement, basis: Basis, limits: LimitsState) -> Standi
         values=basis.values,
         market=basis.market,
         desk=basis.desk,
-        supplied=Supplied(slides=measurement.slides, var_usd=var_usd, es_usd=es_usd),
+        supplied=Supplied(
+            slides=measurement.slides,
+            contract_skew_usd_per_point=_skew(basis.factors.e, basis, basis.market.table.underlying_of),
+            skew_usd_per_point=_skew(measurement.factors.complete, basis, _each_underlying(basis)),
+            var_usd=var_usd,
+            es_usd=es_usd,
+        ),
     )
     return check(measured, limits.limits, limits.memory, in_force(limits))
+
+
+def _skew(of: Floats, basis: Basis, underlying: Ints) -> Floats:
+    """P&L of a point of 30-day skew when all tenors move in step, of each line of factor exposures."""
+    exponent = np.array([one.tenor_exponent for one in basis.values.dynamics])
+    reference = VEGA_REFERENCE_DAYS / CALENDAR_DAYS
+    return tenor_weighted(of, SKEWS, exponent[underlying], reference)
+
+
+def _each_underlying(basis: Basis) -> Ints:
+    return np.arange(len(basis.market.table.underlyings))
 
 
 def _historical_risk(measurement: Measurement, basis: Basis) -> tuple[dict[str, float], dict[str, float]]:

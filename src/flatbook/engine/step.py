@@ -13,6 +13,7 @@ from flatbook.book.view import view as book_view
 from flatbook.engine.cycle import Cycle
 from flatbook.engine.measure import basis_of, contracts_of, measure, stand, what_if
 from flatbook.engine.state import State
+from flatbook.exposure.minimum_variance import coefficients_of, with_minimum_variance
 from flatbook.exposure.running import running
 from flatbook.exposure.scenario_sheets import scenario_sheets
 from flatbook.exposure.slides import ladder
@@ -147,6 +148,7 @@ def decide(state: State, due: CycleDue) -> Cycle:
     market = market_view(state.market, table, due.received_ns, desk)
     spot_vol = estimates_of(desk, table.underlyings, state.market.spot_vol)
     values = value(market, dynamics_of(desk, table.underlyings, spot_vol))
+    values = with_minimum_variance(values, market, coefficients_of(desk, table.underlyings))
     orders = contracts_of(state.working, table)
     basis = basis_of(values, market, desk, _reach(book.quantity, orders, desk, table))
     held = measure(book.quantity, basis)

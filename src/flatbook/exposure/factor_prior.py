@@ -46,6 +46,7 @@ ONE_MONTH = 1  # of the reference tenors: the 30-day volatility of a history
 UNVERIFIED = "default, unverified"
 _SAMPLES_MIN = 10.0  # effective days without which a history is not used
 _YEARS_MIN = 1e-9
+_HALF_LIVES = 20  # of history; a millionth of the weight lies before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,7 @@ def covariance_of(
     own = prior.matrix[np.ix_(index, index)] / span
     kinds = (index % of.e.shape[1] != SPOT).astype(np.int64)
     told = estimate(
-        moves,
+        moves[-round(_HALF_LIVES * terms.half_life_days) :],
         half_life=terms.half_life_days,
         lags=terms.lags,
         kinds=kinds,

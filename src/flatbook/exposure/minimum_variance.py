@@ -22,6 +22,7 @@ from flatbook.market.clock import NS_PER_DAY
 from flatbook.market.quotes import QuoteStatus
 from flatbook.market.view import MarketView
 from flatbook.model.measures import CALENDAR_DAYS, Measure
+from flatbook.model.parameters import Desk
 from flatbook.model.table import Floats, Ints
 from flatbook.valuation.values import Values
 
@@ -85,6 +86,12 @@ class HullWhite:
 def configured(a: float, b: float, c: float) -> HullWhite:
     """Coefficients that somebody wrote down."""
     return HullWhite(a=a, b=b, c=c, covariance=np.full((3, 3), np.nan), days=0, options=0)
+
+
+def coefficients_of(desk: Desk, underlyings: tuple[str, ...]) -> dict[str, HullWhite]:
+    """What the desk configured, by underlying; nothing of an underlying that keeps its smile delta."""
+    told = {name: desk.terms_of(name).minimum_variance for name in underlyings}
+    return {name: configured(*abc) for name, abc in told.items() if abc}
 
 
 def with_minimum_variance(

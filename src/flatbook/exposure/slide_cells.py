@@ -6,11 +6,12 @@ positions times cells. A series without a value has no cells: it loses in every 
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from flatbook.exposure.aggregate import reach, worst_case
-from flatbook.kernels.grouped_sums import add_by_group
+from flatbook.kernels.grouped_sums import add_lines
 from flatbook.market.view import MarketView
 from flatbook.model.measures import Measure
 from flatbook.model.table import Floats, Ints
@@ -72,10 +73,10 @@ def cells_of(
         followed=followed,
         ready=ready,
     )
+    unvalued = np.intersect1d(rows, np.array(list(values.reasons), dtype=np.int64))
     worst = {
-        place: worst_loss(row, values, market, moves, shifts_points)
-        for place, row in enumerate(rows.tolist())
-        if row in values.reasons
+        int(np.searchsorted(rows, row)): worst_loss(row, values, market, moves, shifts_points)
+        for row in unvalued.tolist()
     }
     return Cells(
         rows=rows, moves=moves, shifts_points=shifts_points, years_later=years_later, pnl=pnl, worst=worst
@@ -90,39 +91,53 @@ def worst_loss(row: int, values: Values, market: MarketView, moves: Floats, shif
     return np.asarray(by_move + worst[Measure.VEGA_USD_PER_POINT] * points)
 
 
-def pnl_by_group(group: Ints, n_groups: int, rows: Ints, quantity: Ints, cells: Cells) -> Floats:
-    """Sum a book's cells by group.
+def pnl_by_groups(
+    groups: Ints, sizes: tuple[int, ...], rows: Ints, quantity: Ints, cells: Cells
+) -> list[Floats]:
+    """Sum a book's cells by the groups of several axes at once.
 
     Parameters
     ----------
-    group : int64[h]
-        Of each line of the book, into the groups.
-    n_groups : int
+    groups : int64[a, h]
+        Of each line of the book on each axis, into its groups.
+    sizes : tuple of int
+        How many groups each axis has.
     rows, quantity : int64[h]
         Contracts, net, of a row of the table; each among those of the cells.
     cells : Cells
 
     Returns
     -------
-    float64[n_groups, m, v]
-        A line without a value takes the most that it can lose from its group.
+    list of float64[groups, m, v]
+        For each axis. A line without a value takes the most that it can lose from its groups; a cell that nobody
+        knows is NaN.
     """
     k, m, v = cells.pnl.shape
-    at = cells.at(rows)
-    out, left_out = np.zeros((n_groups, m * v)), np.zeros(n_groups)
-    valued = ~np.isin(at, np.fromiter(cells.worst, dtype=np.int64, count=len(cells.worst)))
-    held = valued & (quantity != 0)
-    flat = cells.pnl.reshape(k, m * v)
-    add_by_group(group[held], at[held], quantity[held].astype(np.float64), flat, out, left_out)
-    out[left_out > 0.0] = np.nan
-    out = out.reshape(n_groups, m, v)
-    for line in np.flatnonzero(~valued & (quantity != 0)).tolist():
-        out[group[line]] -= abs(int(quantity[line])) * cells.worst[int(at[line])]
-    return out
+    at, held = cells.at(rows), quantity != 0
+    starts = np.cumsum((0, *sizes))
+    groups = groups + starts[:-1, None]
+    out = np.zeros((int(starts[-1]), m * v))
+    valued = held
+    if cells.worst:
+        valued = held & ~np.isin(at, np.fromiter(cells.worst, dtype=np.int64, count=len(cells.worst)))
+    add_lines(
+        np.ascontiguousarray(groups[:, valued]),
+        at[valued],
+        quantity[valued].astype(np.float64),
+        cells.pnl.reshape(k, m * v),
+        out,
+    )
+    out = out.reshape(-1, m, v)
+    for line in np.flatnonzero(held & ~valued).tolist():
+        out[groups[:, line]] -= abs(int(quantity[line])) * cells.worst[int(at[line])]
+    return [out[start:stop] for start, stop in pairwise(starts.tolist())]
 
 
 def pnl_of_underlyings(quantity: Ints, cells: Cells, market: MarketView) -> Floats:
     """A book's cells by underlying, float64[n_underlyings, m, v]; `quantity` is int64[n_rows], net contracts."""
     held = np.flatnonzero(quantity)
     table = market.table
-    return pnl_by_group(table.underlying_of[held], len(table.underlyings), held, quantity[held], cells)
+    (by_underlying,) = pnl_by_groups(
+        table.underlying_of[None, held], (len(table.underlyings),), held, quantity[held], cells
+    )
+    return by_underlying

@@ -46,7 +46,7 @@ class Preset(NamedTuple):
     """One rule for most options, and one for those whose drift outruns their deviation.
 
     Error of the price relative to max(price, 1 % of the spot), from an hour to ten years, vol 1 to 300 %, rates and
-    yields -5 to 20 %, 99 of 100 and the largest of 600,000: FAST 3e-5 and 6e-4, ACCURATE 3e-6 and 2e-5. REFERENCE is
+    yields -5 to 20 %, 99 of 100 and the largest of 800,000: FAST 3e-5 and 6e-4, ACCURATE 3e-6 and 3e-5. REFERENCE is
     within 1e-6 of QuantLib's finest schemes over 50,000 options, next to no interest and years of yields below zero
     among them.
     """

@@ -117,9 +117,11 @@ def _is_safe_on_grids(row: Floats, floor: Floats, reach: tuple[float, float, flo
     for i in range(POINTS):
         at = 2.0 * i / (POINTS - 1) - 1.0
         dense, denser = row[DEVIATION] * math.sinh(bent * at), row[M] + row[S] * math.sinh(sharp * at)
-        for k in (own * at, pair * at, dense, denser):
+        for k in (pair * at, dense, denser):
             if not _is_safe_at(row, floor, k):
                 return False
+        if own != pair and not _is_safe_at(row, floor, own * at):
+            return False
         if has_floor and not _is_safe_at(row, floor, floor[DEVIATION] * math.sinh(bent * at)):
             return False
     for i in range(int(row[INTERVALS])):

@@ -63,6 +63,7 @@ _FALL_MAX, _RISE_MAX = (
 )  # of a depth in one step; longer ones swing where interest is next to nothing
 _DEEP_INTEREST = 0.05  # of the yield below zero; with less interest a boundary may be deep
 _DEEP_YIELD = 0.1  # below zero, times years, from which on it has the time to become so
+_FAINT_INTEREST = 4e-3  # of the variance; below it the start is never deep enough
 _DEEP_STEPS = 3  # more, as the start is far off
 
 
@@ -95,14 +96,16 @@ def solve_boundary(rule: Rule, work: Floats) -> None:
 
 @njit(cache=True, error_model="numpy")
 def _is_deep(j: int, work: Floats) -> bool:
-    """Whether the start may be far off: interest next to nothing, and a yield below zero that alone hardly holds.
+    """Whether the start may be far off: interest next to nothing, alone or with a yield below zero that hardly holds.
 
     With no interest at all a boundary stays above zero forever where -2 * yield > variance only; below that, and
     near it, it falls and falls.
     """
     paid = -work[YIELD * LANES + j]
     variance = work[DEVIATION * LANES + j] * work[DEVIATION * LANES + j]
-    return bool(work[RATE * LANES + j] < _DEEP_INTEREST * paid and _DEEP_YIELD < paid < variance)
+    interest = work[RATE * LANES + j]
+    falls = interest < _DEEP_INTEREST * paid and _DEEP_YIELD < paid < variance
+    return bool(falls or interest < _FAINT_INTEREST * variance)
 
 
 @njit(cache=True, error_model="numpy")

@@ -122,14 +122,20 @@ def _add_exercise(point: Floats, floor: float, work: Floats) -> None:
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _bridge(work: Floats) -> None:
-    """Beside the boundary, replace the integral by the quintic through it and what is known on the boundary."""
+    """Beside the boundary, replace the integral by the quintic through it and what is known on the boundary.
+
+    Below a boundary exercise is worth more than the European value. Where it is not, the boundary is not where it was
+    found, which happens next to no interest: there waiting earns nothing, and the premium is 0.
+    """
     for j in range(LANES):
         rate, dividend = work[et.RATE * LANES + j], work[et.YIELD * LANES + j]
         v = work[et.DEVIATION * LANES + j]
         boundary, far = work[BOUNDARY * LANES + j], work[_AT * LANES + j]
         near = work[LOG_SPOT * LANES + j] < work[_LOG_AT * LANES + j]
         width = far - boundary
-        u = (exponential(work[LOG_SPOT * LANES + j]) - boundary) / width
+        spot = exponential(work[LOG_SPOT * LANES + j])
+        astray = spot < boundary and 1.0 - spot <= work[EUROPEAN * LANES + j]
+        u = (spot - boundary) / width
         # the European value at the far end, and here
         log_far = work[_LOG_AT * LANES + j]
         d1 = (log_far + rate - dividend) / v + 0.5 * v
@@ -152,6 +158,7 @@ def _bridge(work: Floats) -> None:
         value -= work[EUROPEAN * LANES + j]
         slope = slope / width - work[EUROPEAN_SLOPE * LANES + j]
         bend = bend / (width * width) - work[EUROPEAN_BEND * LANES + j]
-        work[PREMIUM * LANES + j] = value if near else work[PREMIUM * LANES + j]
-        work[SLOPE * LANES + j] = slope if near else work[SLOPE * LANES + j]
-        work[BEND * LANES + j] = bend if near else work[BEND * LANES + j]
+        kept = 0.0 if astray else 1.0
+        work[PREMIUM * LANES + j] = kept * value if near else work[PREMIUM * LANES + j]
+        work[SLOPE * LANES + j] = kept * slope if near else work[SLOPE * LANES + j]
+        work[BEND * LANES + j] = kept * bend if near else work[BEND * LANES + j]

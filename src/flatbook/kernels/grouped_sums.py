@@ -40,3 +40,46 @@ def add_by_group(
             continue
         for c in range(line.size):
             total[c] += q * line[c]
+
+
+@njit(cache=True, error_model="numpy")
+def add_lines(groups: Ints, row: Ints, quantity: Floats, per_row: Floats, totals: Floats) -> None:
+    """Add quantity times what stands in its row to the totals of its groups; what is not finite spreads.
+
+    Parameters
+    ----------
+    groups : int64[a, h]
+        Into `totals`: one for each of a axes.
+    row : int64[h]
+        Into `per_row`; ascending is quickest.
+    quantity : float64[h]
+    per_row : float64[n, c]
+    totals : float64[g, c]
+        Added to.
+    """
+    width = per_row.shape[1]
+    product = np.empty(width)
+    for i in range(row.size):
+        line, q = per_row[row[i]], quantity[i]
+        for c in range(width):
+            product[c] = q * line[c]
+        for axis in range(groups.shape[0]):
+            total = totals[groups[axis, i]]
+            for c in range(width):
+                total[c] += product[c]
+
+
+@njit(cache=True, error_model="numpy")
+def scale_gain(moved: Floats, base: Floats, scale: Floats) -> None:
+    """Turn prices into gains over a base, each row times its scale.
+
+    Parameters
+    ----------
+    moved : float64[n, c]
+        Prices; written.
+    base, scale : float64[n]
+    """
+    for i in range(moved.shape[0]):
+        line, from_, by = moved[i], base[i], scale[i]
+        for c in range(line.size):
+            line[c] = (line[c] - from_) * by

@@ -1,8 +1,8 @@
 """How much of each order of a batch fits under every limit, whichever of the orders fill.
 
 A limit is the sum over its groups of the largest line of each group, and must not exceed its room. An order moves a line
-by `cost` for each contract; what it would bring down is not counted, because it may not fill. Orders are taken in
-their sequence: what one was allowed is gone for those after it. NaN fits nowhere.
+by `cost` for each contract, and lines of one group at most of each limit; what it would bring down is not counted, because
+it may not fill. Orders are taken in their sequence: what one was allowed is gone for those after it. NaN fits nowhere.
 """
 
 from typing import Any
@@ -86,22 +86,38 @@ def fit_batch(
     allowed, binding : int64[k]
         Contracts, and the limit that allowed no more; -1 where none did.
     """
-    level, top, room, free = level.copy(), top.copy(), room.copy(), free.copy()
+    own = level.copy(), top.copy(), room.copy(), free.copy()
+    return _fit(first, lines, costs, shape, own[0], own[1], own[2], shared, own[3], orders)
+
+
+@njit(cache=True, error_model="numpy")
+def _fit(
+    first: Ints,
+    lines: Ints,
+    costs: Floats,
+    shape: Ints,
+    level: Floats,
+    top: Floats,
+    room: Floats,
+    shared: Ints,
+    free: Ints,
+    orders: Ints,
+) -> Any:
+    """Level, top, room and free are changed. One loop: a function call for each line costs more than the line."""
     allowed, binding = np.empty(orders.shape[0], dtype=np.int64), np.empty(orders.shape[0], dtype=np.int64)
     for i in range(orders.shape[0]):
         key = 2 * orders[i, 0] + (0 if orders[i, 1] > 0 else 1)
         want, tight = orders[i, 2], -1
-        if want == 0:
-            allowed[i], binding[i] = want, tight
-            continue
         for e in range(first[key], first[key + 1]):
+            if want == 0:
+                break
             line = lines[e]
             counts, group, limit = shape[line, 0], shape[line, 1], shape[line, 2]
             below = top[group] - level[line]
             left = room[limit] + below
             if shared[limit] == 1 and left < below:
                 left = below
-            most = np.floor(left / costs[e] * (1.0 + 1e-14))
+            most = np.floor(left / costs[e] * (1.0 + 1e-14))  # a division may lose a whole number's last bit
             if counts == OPENING:
                 most = free[key] if not most > 0.0 else most + free[key]
             elif counts == ORDER:
@@ -116,8 +132,7 @@ def fit_batch(
         for e in range(first[key], first[key + 1]):
             line = lines[e]
             counts, group, limit = shape[line, 0], shape[line, 1], shape[line, 2]
-            moved = opened if counts == OPENING else (1 if counts == ORDER else want)
-            level[line] += costs[e] * moved
+            level[line] += costs[e] * (opened if counts == OPENING else (1 if counts == ORDER else want))
             if level[line] > top[group]:
                 room[limit] -= level[line] - top[group]
                 top[group] = level[line]

@@ -92,7 +92,8 @@ def _tree(
         if smooth:
             _roll_back_smoothly(*rows, moves, (strike, sign), waiting)
             continue
-        _roll_back(*rows, moves, (scratch[_STRIKE_NOW, k] if paying else strike, sign))
+        strike_now = scratch[_STRIKE_NOW, k] if paying else strike
+        _roll_back(*rows, moves, (strike_now, sign))
         if paying and scratch[_SCALE_LATER, k] > 0.0:
             _exercise_later(
                 american[:count],

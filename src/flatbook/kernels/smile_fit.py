@@ -38,7 +38,7 @@ _LEAST_FOR_SVI, _LEAST_FOR_SPLINE = 5, 6  # usable quotes
 _STEPS_BACK = 5
 _ATTEMPTS = 2
 _ABOVE = 1.0002  # times the floor, what a spline may not fall below
-_HIGHER = 1.001  # times the floor, from one attempt to the next
+_HIGHER = 1.001  # times the floor, what the SVI under a spline may not fall below in its wings
 _STEEP = 1.2
 _NARROW = 3.0  # standard deviations: the least range a ray to the outermost quotes is drawn over
 _KNOTS_APART = 0.08  # in asinh(z): nothing finer escapes the checking grids
@@ -82,29 +82,44 @@ def fit_smile(
     """
     points = held[:, :counted]
     plain = _row_of(raw_of_ssvi(piece), level)
-    best, best_share, kind = plain, -1.0, REFUSED
-    plain_safe = is_safe(plain, floor, reach)
-    if plain_safe:
-        best_share, kind = _share(plain, points), ESSVI
-    if best_share >= share_wanted:
-        return best, kind
-    anchor = plain if plain_safe else floor
+    if _share(plain, points) >= share_wanted and is_safe(plain, floor, reach):
+        return plain, ESSVI
     if prior[INTERVALS] > 0.0 and counted >= _LEAST_FOR_SPLINE:
         based = _with_wings(prior, points, floor, reach)
-        row, share = _safe_spline(held, counted, based, anchor, floor, reach, share_wanted)
+        row, share = _safe_spline(held, counted, based, floor, reach, share_wanted)
         if share >= _SHARE_GOOD * share_wanted:
             return row, CONVEX
     free = plain
     if counted >= _LEAST_FOR_SVI:
         free = _svi(held, level, plain, floor, reach)
-        row, is_found = _towards(free, plain, level, floor, reach)
-        share = _share(row, points)
-        if is_found and share > best_share:
-            best, best_share, kind = row, share, SVI
-    if best_share >= share_wanted or (counted < _LEAST_FOR_SPLINE and best_share >= 0.0):
-        return best, kind
-    row, share = _best_spline(held, counted, level, free, plain, plain_safe, floor, reach, share_wanted)
-    return (row, CONVEX) if share > best_share else (best, kind)
+        if _share(free, points) >= share_wanted and is_safe(free, floor, reach):
+            return free, SVI
+    row, share = plain, -1.0
+    if counted >= _LEAST_FOR_SPLINE:
+        row, share = _best_spline(held, counted, level, free, plain, floor, reach, share_wanted)
+        if share >= share_wanted:
+            return row, CONVEX
+    simple, simple_share, kind = _best_simple(points, level, free, plain, floor, reach)
+    return (row, CONVEX) if share > simple_share else (simple, kind)
+
+
+@njit(cache=True, error_model="numpy")
+def _best_simple(
+    points: Floats,
+    level: float,
+    free: Floats,
+    plain: Floats,
+    floor: Floats,
+    reach: tuple[float, float, float],
+) -> tuple[Floats, float, int]:
+    """The better of eSSVI and of SVI made safe, its share inside and its kind; -1 and REFUSED where neither is safe."""
+    best, best_share, kind = plain, -1.0, REFUSED
+    if is_safe(plain, floor, reach):
+        best_share, kind = _share(plain, points), ESSVI
+    row, is_found = _towards(free, plain, level, floor, reach)
+    if is_found and _share(row, points) > best_share:
+        best, best_share, kind = row, _share(row, points), SVI
+    return best, best_share, kind
 
 
 @njit(cache=True, error_model="numpy")
@@ -114,7 +129,6 @@ def _best_spline(
     level: float,
     free: Floats,
     plain: Floats,
-    plain_safe: bool,
     floor: Floats,
     reach: tuple[float, float, float],
     share_wanted: float,
@@ -125,16 +139,16 @@ def _best_spline(
     lift = level - smile_at(floor, 0.0)[0]
     best, best_share = plain, -1.0
     for attempt in range(3):
-        if (attempt == 1 and not has_floor) or (attempt == 2 and not plain_safe):
+        if (attempt == 1 and not has_floor) or (attempt == 2 and not is_safe(plain, floor, reach)):
             continue
-        base, anchor = free, (plain if plain_safe else floor)
+        base = free
         if attempt == 1:
-            base, anchor = _lifted(floor, lift, math.sqrt(level)), _lifted(floor, lift, floor[DEVIATION])
+            base = _lifted(floor, lift, math.sqrt(level))
             base[INTERVALS:] = 0.0
         elif attempt == 2:
             base = plain
         based = _spline_base(points, base, floor, reach)
-        row, share = _safe_spline(held, counted, based, anchor, floor, reach, share_wanted)
+        row, share = _safe_spline(held, counted, based, floor, reach, share_wanted)
         if share > best_share:
             best, best_share = row, share
         if best_share >= _SHARE_GOOD * share_wanted:
@@ -222,12 +236,11 @@ def _safe_spline(
     points: Floats,
     counted: int,
     base: Floats,
-    anchor: Floats,
     floor: Floats,
     reach: tuple[float, float, float],
     share_wanted: float,
 ) -> tuple[Floats, float]:
-    """A spline on the SVI and knots of `base`, held further above the floor until it is safe; its share inside.
+    """A spline on the SVI and knots of `base`, on a denser grid where it is not safe; its share inside.
 
     The share is -1 where there is none, as where `base` has no knots.
     """
@@ -236,25 +249,23 @@ def _safe_spline(
         return row, -1.0
     deviation = row[DEVIATION]
     level = deviation * deviation
-    each = math.ceil(_GRID / row[INTERVALS])  # points an interval: one on every knot, where g may be least
-    size = int(row[INTERVALS]) * each + 1
-    grid, under, stand = np.empty(size), np.zeros(size), np.empty(size)
-    for i in range(size):
-        grid[i] = math.sinh(row[KNOT] + row[STEP] * i / each)
-        stand[i] = smile_at(anchor, grid[i] * deviation)[0] / level
-        if floor[DEVIATION] > 0.0:
-            under[i] = smile_at(floor, grid[i] * deviation)[0] / level * _ABOVE
     bands = points.copy()
     bands[K] /= deviation
     bands[LOW : HIGH + 1] /= level
     bands[WEIGHT] *= level * level
-    if anchor[DEVIATION] == floor[DEVIATION]:
-        stand *= 1.0 + 3.0 * (_HIGHER - 1.0)
-    for _ in range(_ATTEMPTS):
-        share = fit_correction(row, bands, counted, grid, under, stand, floor, reach, share_wanted)
+    each = math.ceil(_GRID / row[INTERVALS])  # points an interval: one on every knot, where g may be least
+    for attempt in range(_ATTEMPTS):
+        each *= 1 + attempt
+        size = int(row[INTERVALS]) * each + 1
+        grid, under = np.empty(size), np.zeros(size)
+        for i in range(size):
+            grid[i] = math.sinh(row[KNOT] + row[STEP] * i / each)
+            if floor[DEVIATION] > 0.0:
+                under[i] = smile_at(floor, grid[i] * deviation)[0] / level * _ABOVE
+        row[:] = base
+        share = fit_correction(row, bands, counted, grid, under, floor, reach, share_wanted)
         if share >= 0.0:
             return row, share
-        under *= _HIGHER
     return row, -1.0
 
 

@@ -31,7 +31,10 @@ def smile_at(row: Floats, k: float) -> tuple[float, float, float]:
         return w, slope, bend
     deviation = row[DEVIATION]
     z = k / deviation
-    t = (math.asinh(z) - row[KNOT]) / row[STEP]
+    root = math.sqrt(1.0 + z * z)
+    t = (math.copysign(math.log(abs(z) + root), z) - row[KNOT]) / row[
+        STEP
+    ]  # quicker than asinh, as near to 1e-16
     if not 0.0 < t < intervals:
         return w, slope, bend
     j = int(t)
@@ -47,7 +50,7 @@ def smile_at(row: Floats, k: float) -> tuple[float, float, float]:
     second = e * c0 + (3.0 * f - 2.0) * c1 + (1.0 - 3.0 * f) * c2 + f * c3
     first /= row[STEP]
     second /= row[STEP] * row[STEP]
-    stretch = 1.0 / math.sqrt(1.0 + z * z)
+    stretch = 1.0 / root
     w += deviation * deviation * value
     slope += deviation * first * stretch
     bend += stretch * stretch * (second - first * z * stretch)

@@ -132,7 +132,11 @@ class HistorySeen(Event, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse a history that cannot be one."""
         n = len(self.day_ns)
-        if not (0 < n == len(self.close) and len(self.vol) in (0, n) and all(map(lt, self.day_ns, self.day_ns[1:]))):
+        if not (
+            0 < n == len(self.close)
+            and len(self.vol) in (0, n)
+            and all(map(lt, self.day_ns, self.day_ns[1:]))
+        ):
             msg = (
                 f"history of {self.underlying}: need days in ascending order, each with a close, "
                 f"found {n} days, {len(self.close)} closes and {len(self.vol)} volatilities"
@@ -223,7 +227,9 @@ class OrdersWorking(Event, frozen=True, kw_only=True):
             )
             raise InvalidValueError(msg)
         if any(quantity <= 0 for quantity in self.quantities):
-            msg = "orders: each quantity must be a positive number of contracts (direction belongs in `sides`)"
+            msg = (
+                "orders: each quantity must be a positive number of contracts (direction belongs in `sides`)"
+            )
             raise InvalidValueError(msg)
 
 
@@ -248,14 +254,14 @@ class LimitOverridden(Event, frozen=True, kw_only=True):
     limit_hard: float
     owner: str
     reason: str
-    until_ns: int  # it has ended at this very instant; at or before `received_ns` it ends the override before it
+    until_ns: (
+        int  # it has ended at this very instant; at or before `received_ns` it ends the override before it
+    )
 
     def __post_init__(self) -> None:
         """Refuse an override that nobody answers for, or that is no bound."""
         if not 0.0 < self.limit_hard < float("inf"):
-            msg = (
-                f"override of {self.limit}: limit_hard must be above 0 and finite, was {self.limit_hard}"
-            )
+            msg = f"override of {self.limit}: limit_hard must be above 0 and finite, was {self.limit_hard}"
             raise InvalidValueError(msg)
         if not (self.owner.strip() and self.reason.strip()):
             msg = f"override of {self.limit}: it needs an owner and a reason, was {self.owner!r} and {self.reason!r}"

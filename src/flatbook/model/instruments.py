@@ -98,9 +98,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def delivers(self) -> bool:
         """Whether exercise brings or takes the underlying itself."""
         if self.delivery is None:
-            return (
-                self.kind is Kind.OPTION and self.style is Style.AMERICAN and self.payoff is Payoff.LINEAR
-            )
+            return self.kind is Kind.OPTION and self.style is Style.AMERICAN and self.payoff is Payoff.LINEAR
         return self.delivery is Delivery.PHYSICAL
 
     def __post_init__(self) -> None:

@@ -51,8 +51,16 @@ class UnderlyingTerms(Parameters, frozen=True, kw_only=True):
     spot_vol_half_life_days: float = 60.0  # calendar days in which what they told fades by half
     spot_vol_interval_minutes: float = 60.0  # least time between two that are learned from
 
+    minimum_variance: tuple[float, ...] = ()  # Hull and White's a, b, c; empty: the smile delta
+
     def __post_init__(self) -> None:
         """Refuse terms that cannot be meant."""
+        _demand(
+            len(self.minimum_variance) in (0, 3)
+            and all(-20.0 <= each <= 20.0 for each in self.minimum_variance),
+            f"underlying {self.symbol}: minimum_variance must be three numbers from -20 to 20, or none, "
+            f"was {list(self.minimum_variance)}",
+        )
         _demand(
             -20.0 <= self.beta <= 20.0,
             f"underlying {self.symbol}: beta must be between -20 and 20, was {self.beta}",

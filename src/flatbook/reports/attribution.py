@@ -131,8 +131,8 @@ def attribution_report(
     missing, table = Missing(), marks[0].market.table
     steps = identity(marks, trades, hedges, values_at_trade)
     each = [
-        _step(*pair, step, table, missing, f"steps[{number}]")
-        for number, (pair, step) in enumerate(zip(pairwise(marks), steps, strict=True))
+        _step(*pair, step, table, missing, f"steps[{iso(step.end_ns)}]")
+        for pair, step in zip(pairwise(marks), steps, strict=True)
     ]
     names = ("desk", *table.underlyings)
     total = [_summed([sums[at] for _, sums in each]) for at in range(len(names))]
@@ -183,10 +183,11 @@ def _step(
     scopes += [_underlying(step, explained, revalued, u) for u in range(len(table.underlyings))]
     names = ("desk", *table.underlyings)
     return StepAttribution(
+        name=iso(step.end_ns),
         start=iso(step.start_ns),
         end=iso(step.end_ns),
         days=(step.end_ns - step.start_ns) / NS_PER_DAY,
-        trades=len(step.trades),
+        trades=sum(not trade.corrects for trade in step.trades),
         moves=_moves(before, after, missing, path),
         scopes=tuple(
             _scope(name, each, missing, f"{path}.scopes[{name}]")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from flatbook.reports.attribution_schema import AttributionReport, ScopeAttribution
 from flatbook.reports.attribution_story import BLOCK_LABELS, LABELS, term
 from flatbook.reports.console_table import signed, styled
-from flatbook.reports.numbers import day, percent
+from flatbook.reports.numbers import day, percent, tally
 from flatbook.reports.schema_parts import Number
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ def _print(report: AttributionReport, console: "Console", title: str, lines: dic
     console.print()
     more = len(report.steps) - len(shown)
     console.print(
-        styled(title + (f" ({more} earlier steps are in the total and the JSON)" if more else ""), "bold")
+        styled(
+            title + (f" ({tally(more, 'earlier step')} in the total and the JSON)" if more else ""), "bold"
+        )
     )
     table = _table([day(step.end)[2:] for step in shown] + ["total"])
     columns = [step.scopes[0] for step in shown] + [report.total[0]]

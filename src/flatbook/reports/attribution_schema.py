@@ -127,10 +127,11 @@ class SeriesLeftOut(Part, frozen=True, kw_only=True):
 class StepAttribution(Part, frozen=True, kw_only=True):
     """From one chain to the next."""
 
+    name: str  # its end
     start: str  # ISO 8601, UTC
     end: str
     days: float
-    trades: int
+    trades: int  # corrections are none
     moves: tuple[UnderlyingMove, ...]
     scopes: tuple[ScopeAttribution, ...]  # the desk first
     worst: tuple[SeriesResidual, ...]

@@ -13,6 +13,7 @@ from flatbook.reports.console_lists import (
     print_risk_price,
     print_what_ifs,
 )
+from flatbook.reports.console_risk import print_risk
 from flatbook.reports.console_sheets import print_sheets
 from flatbook.reports.console_table import print_table, signed, styled
 from flatbook.reports.numbers import NOTHING, UNSIGNED, brief, magnitude, move, percent, plain
@@ -39,7 +40,7 @@ def print_plan(report: PlanReport, console: "Console") -> None:
     console : rich.console.Console
     """
     _head(report, console)
-    for section in (_limits, _exposure, _gaps, _hedges, *_LISTS):
+    for section in (_limits, _exposure, _gaps, print_risk, _hedges, *_LISTS):
         section(report, console)
     print_sheets(report.sheets, console)
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flatbook.reports import charts, numbers
 from flatbook.reports.chains import anatomy, shown
+from flatbook.reports.console_risk import deviation_told
 from flatbook.reports.numbers import UNSIGNED
+from flatbook.reports.risk_charts import share_bars
 from flatbook.reports.schema import PlanReport, SlideGrid
 from flatbook.reports.schema_decisions import LimitRow
 from flatbook.reports.schema_parts import Number
@@ -64,6 +66,8 @@ def render_html(report: PlanReport) -> str:
         smiles=smile_charts(report),
         ladders=_ladders(report),
         charts=charts,
+        shares=share_bars(report.factors),
+        deviation=deviation_told(report),
         charted=report.exposure.by_underlying[:UNDERLYINGS],
         single=len(report.exposure.by_underlying) == 1,
         unsigned=UNSIGNED,

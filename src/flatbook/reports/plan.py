@@ -14,11 +14,13 @@ from flatbook.model.measures import MEANINGS
 from flatbook.reports.columns import columns_of, iso
 from flatbook.reports.decisions import hedges_of, limits_of, responses_of
 from flatbook.reports.exposures import exposures_of, slides_of
+from flatbook.reports.factor_sections import factors_of
 from flatbook.reports.health import health_of
 from flatbook.reports.inventory import inventory_of
 from flatbook.reports.leftover import residual_of
 from flatbook.reports.missing import Missing
 from flatbook.reports.quotes import quotes_of
+from flatbook.reports.risk_sections import deltas_of, groups_of
 from flatbook.reports.schema import Header, PlanReport, Sources
 from flatbook.reports.schema_parts import UnitOf
 from flatbook.reports.sheets import sheets_of
@@ -70,6 +72,9 @@ def plan_report(cycle: Cycle, *, sources: Sources, asked: tuple[WhatIf, ...] = (
         ),
         inventory=inventory,
         exposure=exposure,
+        groups=groups_of(cycle, missing),
+        deltas=deltas_of(cycle, columns, missing),
+        factors=factors_of(cycle, columns, missing),
         slides=slides,
         limits=limits,
         responses=responses_of(cycle),

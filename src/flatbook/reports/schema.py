@@ -12,6 +12,7 @@ import msgspec
 from flatbook.reports.schema_decisions import Hedges, LimitRow, QuoteRow, Quotes, Residual, ResponseRow
 from flatbook.reports.schema_market import MarketHealth
 from flatbook.reports.schema_parts import Capital, GapPnl, Measures, Number, Part, UnitOf
+from flatbook.reports.schema_risk import Deltas, FactorRisk, Groups
 from flatbook.reports.schema_sheets import Sheets
 from flatbook.reports.schema_what_if import WhatIfRow
 
@@ -239,6 +240,9 @@ class PlanReport(Part, frozen=True, kw_only=True):
     units: tuple[UnitOf, ...]  # of the measures
     inventory: Inventory
     exposure: Exposures
+    groups: Groups  # the book along every axis
+    deltas: Deltas
+    factors: FactorRisk
     slides: Slides
     limits: tuple[LimitRow, ...]  # section 4, worst first
     responses: tuple[ResponseRow, ...]  # what they ask of each side of each class

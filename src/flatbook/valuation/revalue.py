@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from flatbook.kernels.grouped_sums import scale_gain
 from flatbook.market.view import MarketView
 from flatbook.model.instruments import Kind
 from flatbook.model.table import Bools, Floats, Ints
@@ -118,8 +119,9 @@ def revalue(
         Exactly 0 where nothing moves and no time passes; NaN where a row has no value.
     """
     table = market.table
-    out = np.full((rows.size, moves.size, shifts_points.size), np.nan)
     valued = _valued(values, rows)
+    whole = bool((valued & table.is_option[rows]).all()) and rows.size > 0
+    out = np.full((0 if whole else rows.size, moves.size, shifts_points.size), np.nan)
     for where in np.flatnonzero(valued & ~table.is_option[rows]):
         out[where] = _linear(market, values, int(rows[where]), moves)[:, None]
     options = np.flatnonzero(valued & table.is_option[rows])
@@ -136,6 +138,8 @@ def revalue(
     if ready is None:
         ready = make_ready(market, values, some, (moves.size + 1) * (shifts_points.size + 1))
     assert np.array_equal(ready.rows, some), "made ready for other rows"
+    if whole:
+        return _options(market, values, ready, scenario)
     out[options] = _options(market, values, ready, scenario)
     return out
 
@@ -148,14 +152,18 @@ def _valued(values: Values, rows: Ints) -> Bools:
 def _options(market: MarketView, values: Values, ready: Ready, scenario: _Scenario) -> Floats:
     """P&L of option rows: every cell against the cell where nothing moves, by one engine."""
     table, rows = market.table, ready.rows
-    moved = np.empty((rows.size, scenario.moves.size, scenario.shifts.size))
-    base = np.empty(rows.size)
-    for at, prepared in ready.parts:
-        moved[at], base[at] = _at_time(prepared, scenario.of(at))
+    if len(ready.parts) == 1:
+        pnl, base = _at_time(ready.parts[0][1], scenario)
+    else:
+        pnl, base = np.empty((rows.size, scenario.moves.size, scenario.shifts.size)), np.empty(rows.size)
+        for at, prepared in ready.parts:
+            pnl[at], base[at] = _at_time(prepared, scenario.of(at))
     inverse = table.inverse[rows]
-    financed = np.where(inverse[:, None], 1.0 + scenario.moves, 1.0)  # a coin premium moves with the coin
+    if inverse.any():  # a coin premium moves with the coin
+        pnl[inverse] -= base[inverse, None, None] * scenario.moves[:, None]
     scale = np.where(inverse, values.spot[rows] / market.unit[rows], 1.0) * table.multiplier[rows]
-    return np.asarray((moved - base[:, None, None] * financed[:, :, None]) * scale[:, None, None])
+    scale_gain(pnl.reshape(rows.size, -1), base, scale)
+    return pnl
 
 
 def _at_time(prepared: Prepared, scenario: _Scenario) -> tuple[Floats, Floats]:
@@ -182,6 +190,10 @@ def _cells(prepared: Prepared, scenario: _Scenario) -> tuple[Floats, Floats]:
         return _grid_cells(grids, scenario)
     vol = prepared.option_class.vol
     out = np.empty((vol.size, moves.size, shifts.size))
+    unmoved = np.flatnonzero(moves == 0.0)[:1], np.flatnonzero(shifts == 0.0)[:1]
+    if plain and unmoved[0].size and unmoved[1].size and (followed == 0.0).all():
+        reprice_into(prepared, moves, shifts, _NOW, out[:, :, :, None])
+        return out, out[:, unmoved[0][0], unmoved[1][0]].copy()
     still = np.flatnonzero((followed == 0.0).all(axis=0)) if plain else np.empty(0, dtype=np.int64)
     grid = (
         np.append(moves[still], 0.0),

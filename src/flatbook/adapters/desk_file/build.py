@@ -151,6 +151,7 @@ def _underlying(values: dict[str, Any]) -> UnderlyingTerms:
         "haircut": HaircutRange(values["haircut"]),
         "stickiness_days": tuple(values["stickiness_days"]),
         "stickiness": tuple(values["stickiness"]),
+        "minimum_variance": tuple(values["minimum_variance"]),
     }
     return UnderlyingTerms(**(values | typed))
 

@@ -176,6 +176,10 @@ UNDERLYING = Section(
             text="how the smile follows spot at each of them", range=Range(low=-2.0, high=5.0),
         ),
         Key(
+            name="minimum_variance", type=Type.NUMBERS, unit="Hull and White's a, b, c", default=[],
+            text="the delta of least variance; left out: the smile delta", range=Range(low=-20.0, high=20.0),
+        ),
+        Key(
             name="spot_vol_beta", unit="vol per log return", default=_TERMS.spot_vol_beta,
             text="move of at-the-money volatility, where no smile tells a skew", range=Range(low=-20.0, high=20.0),
         ),
