@@ -20,6 +20,24 @@ _BAD_INPUT = 2
 _TOLERANCE_HELP = "Error of a price that is welcome for speed, relative to max(price, 1 % of spot)."
 
 
+Fills = Annotated[
+    Path, typer.Option(help="Fills, CSV or Parquet: time, fill_id, symbol, side, quantity, price, …")
+]
+Chain = Annotated[
+    Path, typer.Option(help="The chain: a file or a folder in one of the formats of `flatbook formats`.")
+]
+Working = Annotated[
+    Path | None,
+    typer.Option(
+        help="Orders in the market, CSV or Parquet: symbol, side, quantity; shows the book if all fill."
+    ),
+]
+Thoughts = Annotated[
+    Path | None,
+    typer.Option(help="Trades to think about, as --working: shows the book and its limits after them."),
+]
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"flatbook {__version__}")
@@ -37,12 +55,8 @@ def root(
 
 @app.command()
 def plan(
-    book: Annotated[
-        Path, typer.Option(help="Fills, CSV or Parquet: time, fill_id, symbol, side, quantity, price, …")
-    ],
-    market: Annotated[
-        Path, typer.Option(help="The chain: a file or a folder in one of the formats of `flatbook formats`.")
-    ],
+    book: Fills,
+    market: Chain,
     config: Annotated[
         Path, typer.Option(help="The desk: limits, hedge instruments, quoting rules (desk.toml).")
     ],
@@ -55,16 +69,8 @@ def plan(
     underlying: Annotated[
         str | None, typer.Option(help="Read this underlying only, where a file holds several.")
     ] = None,
-    working: Annotated[
-        Path | None,
-        typer.Option(
-            help="Orders in the market, CSV or Parquet: symbol, side, quantity; shows the book if all fill."
-        ),
-    ] = None,
-    what_if: Annotated[
-        Path | None,
-        typer.Option(help="Trades to think about, as --working: shows the book and its limits after them."),
-    ] = None,
+    working: Working = None,
+    what_if: Thoughts = None,
     json: Annotated[
         Path | None, typer.Option(help="Write the report as JSON (schema: docs/report-schema.md).")
     ] = None,

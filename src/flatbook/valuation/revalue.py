@@ -120,11 +120,10 @@ def revalue(
     """
     table = market.table
     valued = _valued(values, rows)
-    whole = bool((valued & table.is_option[rows]).all()) and rows.size > 0
-    out = np.full((0 if whole else rows.size, moves.size, shifts_points.size), np.nan)
+    options = np.flatnonzero(valued & table.is_option[rows])
+    out = np.full((rows.size, moves.size, shifts_points.size), np.nan)
     for where in np.flatnonzero(valued & ~table.is_option[rows]):
         out[where] = _linear(market, values, int(rows[where]), moves)[:, None]
-    options = np.flatnonzero(valued & table.is_option[rows])
     if not options.size:
         return out
     some = rows[options]
@@ -132,15 +131,13 @@ def revalue(
         moves=moves,
         shifts=shifts_points / 100.0,
         followed=vol_moves(market, values.dynamics, some, moves) if followed is None else followed[options],
-        weight=np.ones(some.size) if shift_weight is None else shift_weight[some],
+        weight=shift_weight[some] if shift_weight is not None else np.ones(some.size),
         years_later=years_later,
     )
-    if ready is None:
-        ready = make_ready(market, values, some, (moves.size + 1) * (shifts_points.size + 1))
-    assert np.array_equal(ready.rows, some), "made ready for other rows"
-    if whole:
-        return _options(market, values, ready, scenario)
-    out[options] = _options(market, values, ready, scenario)
+    pnl = _options(market, values, some, ready, scenario)
+    if options.size == rows.size:
+        return pnl
+    out[options] = pnl
     return out
 
 
@@ -149,9 +146,13 @@ def _valued(values: Values, rows: Ints) -> Bools:
     return ~np.isin(rows, without)
 
 
-def _options(market: MarketView, values: Values, ready: Ready, scenario: _Scenario) -> Floats:
+def _options(
+    market: MarketView, values: Values, rows: Ints, ready: Ready | None, scenario: _Scenario
+) -> Floats:
     """P&L of option rows: every cell against the cell where nothing moves, by one engine."""
-    table, rows = market.table, ready.rows
+    table, cells = market.table, (scenario.moves.size + 1) * (scenario.shifts.size + 1)
+    ready = ready or make_ready(market, values, rows, cells)
+    assert np.array_equal(ready.rows, rows), "made ready for other rows"
     if len(ready.parts) == 1:
         pnl, base = _at_time(ready.parts[0][1], scenario)
     else:
