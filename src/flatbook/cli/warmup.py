@@ -25,6 +25,7 @@ from flatbook.kernels import (
     european,
     european_tile,
     european_vol,
+    grouped_sums,
     implied_vol,
     premium_table,
     premium_tile,
@@ -158,10 +159,17 @@ FAMILIES: dict[str, tuple[Step, ...]] = {
         _value_chain,
         lambda: european.reprice_european_into(np.empty((1, 1, 1)), *_EUROPEAN, *_STILL),
     ),
+    "sums of a book": (
+        lambda: grouped_sums.add_by_group(
+            _FIRST, _FIRST, _ONE, np.ones((1, 1)), np.ones((1, 1)), _ONE.copy()
+        ),
+        lambda: grouped_sums.add_lines(_FIRST[None, :], _FIRST, _ONE, np.ones((1, 1)), np.ones((1, 1))),
+        lambda: grouped_sums.scale_gain(np.ones((1, 1)), _ONE, _ONE),
+    ),
     "European implied volatilities": (lambda: european_vol.implied_vol_european(*_QUOTE),),
     "surfaces": (_fit_surface,),
 }
-EUROPEAN_FAMILIES = ("European implied volatilities", "European values", "surfaces")
+EUROPEAN_FAMILIES = ("European implied volatilities", "European values", "sums of a book", "surfaces")
 
 
 def families_for(table: InstrumentTable) -> tuple[str, ...]:
