@@ -85,7 +85,7 @@ def test_corrections_and_busts_name_what_they_change(tmp_path: Path) -> None:
             price_ticks=7520,
             corrected_ns=TIME_NS,
         ),
-        FillBusted(received_ns=AT, bust_id="b1", fill_id="c1"),
+        FillBusted(received_ns=AT, bust_id="b1", fill_id="c1", busted_ns=TIME_NS),
     ) == _read(tmp_path, _row(), *changes).events[1:]
 
 

@@ -41,6 +41,7 @@ def test_the_example_of_the_reference_uses_every_key_and_is_valid():
     example = REFERENCE.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
 
     assert len(parsed(example).desk.hedges) == 3
+    assert parsed(example).desk.price_stale_s == 300.0
     for section in SECTIONS.values():
         for key in section.keys:
             assert f"\n{key.name} = " in example, f"{section.heading} {key.name}"
@@ -54,5 +55,5 @@ def test_the_keys_are_those_of_the_model():
     assert fields("underlying") == set(UnderlyingTerms.__struct_fields__)
     assert fields("limit") == set(Limit.__struct_fields__) - {"limit_hard"} | {"hard"}
     appetite = set(RiskAppetite.__struct_fields__) - {"aversion_per_usd"} | {"risk_aversion_per_usd"}
-    assert fields("desk") == appetite | {"name", "history"}
+    assert fields("desk") == appetite | {"name", "history", "price_stale_s"}
     assert fields("hedge") >= set(HedgeTerms.__struct_fields__) - {"instrument"}

@@ -1,8 +1,19 @@
 """Cross hedging against Hull's jet fuel example (domain reference V10)."""
 
+import math
+
 import pytest
 
-from flatbook.hedging.cross import basis_deviation_usd, effectiveness, hedge_contracts, minimum_variance_ratio
+from flatbook.hedging.cross import (
+    HeldProxy,
+    basis_by_underlying,
+    basis_deviation_usd,
+    effectiveness,
+    hedge_contracts,
+    minimum_variance_ratio,
+)
+from flatbook.model.parameters import HedgeTerms
+from tests.worlds import share
 
 _RHO = 0.928
 
@@ -35,3 +46,27 @@ def test_what_the_hedge_removes_and_the_basis_are_the_whole_variance():
 def test_a_perfect_hedge_has_no_basis():
     """Correlation 1 leaves nothing."""
     assert basis_deviation_usd(hedged_usd=1e6, correlation=1.0, vol=0.2, years=0.1) == 0.0
+
+
+def _proxy(underlying, deviation_usd):
+    terms = HedgeTerms(
+        instrument=share("PROXY", underlying=underlying), spread=0.01, fee_per_contract=0.0, correlation=0.9
+    )
+    return HeldProxy(terms=terms, deviation_usd=deviation_usd)
+
+
+def test_bases_add_as_squares():
+    """3 and 4 of one underlying are 5; with 12 of another the desk has 13; without a proxy there is none."""
+    held = (_proxy("A", 3.0), _proxy("A", 4.0), _proxy("B", 12.0))
+
+    assert basis_by_underlying(held, ("A", "B", "C")) == pytest.approx(
+        {"": 13.0, "A": 5.0, "B": 12.0, "C": 0.0}
+    )
+
+
+def test_a_basis_that_is_unknown_leaves_the_desk_unknown_and_the_others_stand():
+    told = basis_by_underlying((_proxy("A", 3.0), _proxy("B", math.nan)), ("A", "B"))
+
+    assert told["A"] == 3.0
+    assert math.isnan(told["B"])
+    assert math.isnan(told[""])

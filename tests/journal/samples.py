@@ -8,12 +8,14 @@ from flatbook.model.events import (
     DeskSet,
     DividendsSeen,
     Fact,
+    FastMarketSet,
     Fill,
     FillBusted,
     FillCorrected,
     ForwardQuoted,
     HistorySeen,
     InstrumentsListed,
+    LimitOverridden,
     LimitsSet,
     OrdersWorking,
     QuotesSeen,
@@ -49,6 +51,7 @@ DESK = Desk(
     hedges=(HedgeTerms(instrument=FUTURE, lot=2, spread=0.25, fee_per_contract=1.2, correlation=0.9995),),
     quoting=QuotingRules(size=20),
     appetite=RiskAppetite(aversion_per_usd=2e-7, index="SPX"),
+    price_stale_s=300.0,
 )
 LIMIT = Limit(
     measure=LimitMeasure.VEGA_USD_PER_POINT, underlying="SPX", bucket="1m", limit_hard=120_000.0, owner="cro"
@@ -72,10 +75,12 @@ FACTS: tuple[Fact, ...] = (
         capacity=Capacity.CUSTOMER, venue="CBOE", fee=-0.45,
     ),
     FillCorrected(received_ns=NOW, correction_id="c", fill_id="x-1", quantity=2, price_ticks=8, corrected_ns=NOW),
-    FillBusted(received_ns=NOW, bust_id="b", fill_id="x-1"),
+    FillBusted(received_ns=NOW, bust_id="b", fill_id="x-1", busted_ns=NOW - 1),
     DeskSet(received_ns=NOW, desk=DESK, by="anna"),
     OrdersWorking(received_ns=NOW, symbols=("A",), sides=(Side.SELL,), quantities=(3,), price_ticks=(None,)),
     LimitsSet(received_ns=NOW, limits=(LIMIT,), by="risk"),
+    LimitOverridden(received_ns=NOW, limit=LIMIT.name, limit_hard=12.5, owner="head of desk", reason="expiry", until_ns=NOW + 1),
+    FastMarketSet(received_ns=NOW, underlying="SPX", on=True, reason="rates"),
     CycleDue(received_ns=NOW, reason="timer"),
 )  # fmt: skip
 

@@ -1,19 +1,24 @@
 """The ledger of a cycle: every hedge leaves its entries, and their sum is what the factor model says of the book that is left."""
 
 from dataclasses import replace
+from io import StringIO
 
 import msgspec
 import numpy as np
 import pytest
+from rich.console import Console
 
 from flatbook.exposure.residual_ledger import RiskKind
 from flatbook.exposure.slides import pnl_by_underlying
 from flatbook.market.view import EventMove
 from flatbook.model.measures import Measure
 from flatbook.reports.columns import columns_of
+from flatbook.reports.console_lists import print_residual
+from flatbook.reports.html import render_html
 from flatbook.reports.ledger import STATED, residual_ledger_of, told_of
 from flatbook.reports.leftover import residual_of
 from flatbook.reports.missing import Missing
+from flatbook.reports.numbers import magnitude
 from tests.reports.conftest import DAY, NOW
 from tests.reports.nulls import unexplained
 
@@ -145,3 +150,58 @@ def test_a_flat_desk_leaves_nothing(empty_cycle):
 
     assert told.ledger.entries == ()
     assert residual_ledger_of(told, Missing()).totals.deviation_usd == 0.0
+
+
+def test_the_plan_holds_the_ledger_against_the_factor_model_of_what_is_left(cycle, report):
+    ledger = report.residual.ledger
+    in_model = [row for row in ledger.entries if row.kind in ("direction", "volatility")]
+
+    assert ledger.totals.model_usd2 == cycle.residual.risk.deviation_usd**2 > 0.0
+    assert ledger.totals.in_both_usd2 == pytest.approx(sum(row.variance_usd2 for row in in_model))
+    assert ledger.totals.in_both_usd2 + ledger.totals.not_in_ledger_usd2 == pytest.approx(
+        ledger.totals.model_usd2
+    )
+    assert len({row.name for row in ledger.entries}) == len(ledger.entries)
+
+
+def test_a_model_without_a_deviation_says_where_to_look(hurt_cycle, hurt_report):
+    """The ledger's own sum has the reason of its entry, the model's has the model's."""
+    assert np.isnan(hurt_cycle.residual.risk.deviation_usd)
+    reasons = {each.path: each.reason for each in hurt_report.reasons}
+
+    assert hurt_report.residual.ledger.totals.model_usd2 is None
+    assert "factors.deviation_after_usd" in reasons["residual.ledger.totals.model_usd2"]
+    assert "factors.deviation_after_usd" not in reasons["residual.ledger.totals.variance_usd2"]
+
+
+def test_a_console_has_the_sum_and_the_four_largest(report):
+    """Of seven entries."""
+    (entry, *_), totals = report.residual.ledger.entries, report.residual.ledger.totals
+    entries = tuple(msgspec.structs.replace(entry, name=f"entry {at}") for at in range(7))
+    ledger = msgspec.structs.replace(report.residual.ledger, entries=entries)
+    residual = msgspec.structs.replace(report.residual, ledger=ledger)
+    lines = _printed(msgspec.structs.replace(report, residual=residual))
+    (first,) = [at for at, line in enumerate(lines) if line.startswith("  left behind, 7 entries: ")]
+
+    assert f"{magnitude(totals.deviation_usd)} USD SD" in lines[first]
+    assert f"factor model {magnitude(np.sqrt(totals.model_usd2))}" in lines[first]
+    (largest,) = lines[first + 1 :]
+    each = f"{magnitude(entry.deviation_usd)} ({100.0 * entry.share_of_variance:.0f} %)"
+    assert largest == "    " + "; ".join(f"entry {at} {each}" for at in range(4))
+
+
+def _printed(report):
+    out = Console(width=400, record=True, file=StringIO())
+    print_residual(report, out)
+    return [line.rstrip() for line in out.export_text().splitlines()]
+
+
+def test_the_page_has_a_row_for_every_entry(report, empty_report):
+    """And no table where nothing is left."""
+    page = render_html(report)
+
+    assert page.count("Ledger of what is left") == 1
+    for row in report.residual.ledger.entries:
+        assert f'<td class="left">{row.name}</td>' in page
+    assert "Ledger of what is left" not in render_html(empty_report)
+    assert not any("left behind" in line for line in _printed(empty_report))

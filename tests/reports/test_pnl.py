@@ -194,6 +194,19 @@ def test_a_bust_gives_back_what_the_trade_made_as_a_correction():
     assert second.realised == 0.0
 
 
+def test_a_bust_counts_when_the_venue_undid_the_fill_and_not_when_we_heard_of_it():
+    """A file of fills reaches us at its end: the bust of the first step stays in the first step."""
+    marks = _marks()
+    heard = [
+        _fill(1, "CALL100D20", "sell", 10, 5.0, 0.0, fee=3.0),
+        FillBusted(received_ns=marks[2].now_ns, bust_id="B", fill_id="F1", busted_ns=marks[1].now_ns),
+    ]
+    at_once = [heard[0], FillBusted(received_ns=marks[1].now_ns, bust_id="B", fill_id="F1")]
+
+    assert trades_of(heard, _table()) == trades_of(at_once, _table())
+    assert trades_of(heard, _table())[-1].at_ns == marks[1].now_ns < marks[2].now_ns
+
+
 def test_a_correction_of_the_price_is_worth_its_difference():
     facts = [
         _fill(1, "CALL100D20", "buy", 10, 5.0, 0.0),

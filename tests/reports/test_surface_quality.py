@@ -14,7 +14,8 @@ from flatbook.reports.smile_curve import Curve
 CHAIN = Chain(family="SPX", name="a day", path="nowhere/at_all.csv", rmse_most=0.5)
 GOOD = Quality(
     chain=CHAIN, underlying="SPX", expiries=3, refused=0, two_sided=1000, inside=990, fitted=400, fitted_near=0.98,
-    rmse=0.3, butterflies=0, calendars=0, least_g=0.01, least_gap=0.001, parity=0.2, modes=(1, 2), fit_ms=12.0,
+    rmse=0.3, butterflies=0, calendars=0, least_g=0.01, least_gap=0.001, parity=0.2, met_most=0.999, modes=(1.2, 2),
+    fit_ms=12.0,
     misses=Counter({"in the wing": 10}),
     poor=(ExpiryQuality(name="SPX 2019-05-17", kind="svi", fitted=100, share=0.9, rmse=0.4),),
 )  # fmt: skip

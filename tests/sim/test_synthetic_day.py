@@ -63,10 +63,23 @@ def test_the_readers_find_in_the_files_what_was_made():
     assert tuple(replace(event, received_ns=day.at_ns) for event in day.fills) == fills.events
 
 
-def test_the_desk_file_bounds_every_measure_and_names_only_what_is_listed():
+_BOUNDED = {
+    LimitMeasure.SERIES_CONTRACTS,
+    LimitMeasure.CLASS_CONTRACTS,
+    LimitMeasure.DELTA_USD,
+    LimitMeasure.GAMMA_USD_PER_PCT,
+    LimitMeasure.VEGA_USD_PER_POINT,
+    LimitMeasure.CONCENTRATION_PCT,
+    LimitMeasure.GAP_LOSS_USD,
+    LimitMeasure.CAPITAL_USD,
+    LimitMeasure.UNUSABLE_QUOTES_PCT,
+}
+
+
+def test_the_desk_file_bounds_contracts_greeks_losses_and_data_and_names_only_what_is_listed():
     desk_file = read_desk(EXAMPLE / "desk.toml")
 
-    assert set(LimitMeasure) == {limit.measure for limit in desk_file.limits}
+    assert {limit.measure for limit in desk_file.limits} == _BOUNDED
     assert {INDEX, SHARE} == {terms.symbol for terms in desk_file.desk.underlyings}
     assert {INDEX, SHARE} == {terms.instrument.underlying for terms in desk_file.desk.hedges}
 

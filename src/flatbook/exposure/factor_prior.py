@@ -116,7 +116,7 @@ def configured(
     """Covariance over the holding time from the desk's terms alone; NaN for an underlying without a volatility."""
     count, kinds = of.e.shape[1], len(of.underlyings)
     loadings = _loadings(market, values, desk, of, spot_vol, terms)
-    flat = loadings.reshape(kinds * count, -1)
+    flat = loadings.reshape(kinds * count, loadings.shape[-1])
     matrix = flat @ flat.T
     return Covariance(
         matrix=0.5 * (matrix + matrix.T),
@@ -233,7 +233,8 @@ def _by_tenor(of: Factors, start: int, size: Floats, together: Floats, decay: fl
     time = np.log(TENOR_YEARS)
     alike = np.linalg.cholesky(np.exp(-decay * np.abs(np.subtract.outer(time, time))))
     each = size[:, :, None, None] * alike[None, :, :, None] * together[:, None, None, :]
-    return _block(of, {start + b: each[:, b].reshape(size.shape[0], -1) for b in range(N_TENORS)})
+    flat = each.reshape(size.shape[0], N_TENORS, N_TENORS * together.shape[1])
+    return _block(of, {start + b: flat[:, b] for b in range(N_TENORS)})
 
 
 def _shared(n: int, correlation: float) -> Floats:

@@ -18,7 +18,7 @@ def fill_rows(fills: Iterable[FillEvent], instruments: Iterable[Instrument]) -> 
     """One row an event, in the order of `COLUMNS`; times in UTC, prices in price units, sides ours.
 
     `fills` are in the order in which they reached us: a correction or bust comes after its fill, and `instruments`
-    holds every contract in them. A bust carries no time of its own but that of its receipt.
+    holds every contract in them.
     """
     per_unit = {item.symbol: item.ticks_per_unit for item in instruments}
     traded: dict[str, str] = {}
@@ -59,7 +59,19 @@ def _correction(event: FillCorrected, symbol: str, per_unit: int) -> Row:
 
 
 def _bust(event: FillBusted, symbol: str) -> Row:
-    return (_time(event.received_ns), event.bust_id, symbol, "", "", "", "", "", "", "bust", event.fill_id)
+    return (
+        _time(event.busted_ns or event.received_ns),
+        event.bust_id,
+        symbol,
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "bust",
+        event.fill_id,
+    )
 
 
 def _time(instant_ns: int) -> str:

@@ -147,7 +147,10 @@ def _with_mistakes(fills: list[Fill], chance: Chance) -> tuple[FillEvent, ...]:
         corrected_ns=corrected.received_ns + later,
     )
     bust = FillBusted(
-        received_ns=busted.received_ns + later, bust_id=f"{busted.fill_id}-B1", fill_id=busted.fill_id
+        received_ns=busted.received_ns + later,
+        bust_id=f"{busted.fill_id}-B1",
+        fill_id=busted.fill_id,
+        busted_ns=busted.received_ns + later,
     )
     everything: list[FillEvent] = [*fills, repeated, correction, bust]
     return tuple(sorted(everything, key=lambda event: event.received_ns))
