@@ -1,7 +1,9 @@
 """American quotes of an expiry: their volatilities, and what early exercise adds to a European option.
 
 Without cash dividends exercise has a boundary (`kernels.andersen_lake`), or two, where a pair of trees serves; cash
-dividends fall from spot, and grids serve. Each quote is inverted by the engine that will value it.
+dividends fall from spot, and grids serve. Each quote is inverted by the engine that will value it. Where an expiry and
+side has quotes enough, or its exercise never pays early, the boundary's premium is read from a table
+(`kernels.premium_table`) that is as exact as the direct engine is trusted to be.
 """
 
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flatbook.kernels import american_vol, andersen_lake, tree
+from flatbook.kernels import american_vol, andersen_lake, premium_table, premium_tile, tree
 from flatbook.kernels.dividend_grid import price_cash_dividends
 from flatbook.kernels.dividend_vol import implied_vol_cash_dividends
 from flatbook.kernels.european import price_european
@@ -19,6 +21,9 @@ from flatbook.model.table import Bools, Floats, Ints
 Reasons = NDArray[np.int8]
 
 _PRESET, _PRESET_ERROR = andersen_lake.ACCURATE, 2e-5  # relative to max(price, 1 % of spot)
+_TABLE_FIT = 1e-5  # with the error of the rule behind the table, 1e-5, that of the direct engine: reasons stay the same
+_TABLE_QUOTES_MIN = 12  # a table costs what as many searches on the direct engine do
+_VOL_LOW, _VOL_HIGH = 0.03, 3.0  # always: what a table answers does not depend on the other quotes
 _GRID, _GRID_ERROR = (161, 54), 1e-4  # its error in 99 cases of 100
 _LATTICE_STEPS = 201
 _NONE = np.empty(0)
@@ -56,14 +61,10 @@ class AmericanQuotes:
     def pays(self) -> Bools:
         """bool[n]: a dividend falls before expiry."""
         first, stop = self.schedule.T
-        before = np.array(
-            [
-                (self.dividend_years[a:b] < years).any()
-                for a, b, years in zip(first, stop, self.years, strict=True)
-            ],
-            dtype=np.bool_,
-        )
-        return before.reshape(self.years.shape)
+        out = np.zeros(self.years.shape, dtype=np.bool_)
+        some = np.flatnonzero(first < stop)
+        out[some] = self.dividend_years[first[some]] < self.years[some]
+        return out
 
 
 def implied_vols(quotes: AmericanQuotes, price: Floats, noise: Floats) -> tuple[Floats, Reasons]:
@@ -72,15 +73,17 @@ def implied_vols(quotes: AmericanQuotes, price: Floats, noise: Floats) -> tuple[
     Parameters
     ----------
     quotes : AmericanQuotes
-    price, noise : float64[n]
+    price : float64[n] or float64[k, n]
+        k prices of each option, as bid, mid and ask; those asked together share their tables.
+    noise : float64[n]
         Smallest price step that means something.
 
     Returns
     -------
-    float64[n], int8[n]
+    price's shape, float64 and int8
         Annual decimal; codes of `kernels.implied_vol`.
     """
-    vol, reason = np.full(price.size, np.nan), np.zeros(price.size, dtype=np.int8)
+    vol, reason = np.full(price.shape, np.nan), np.zeros(price.shape, dtype=np.int8)
     pays = quotes.pays
     two = has_two_boundaries(quotes.sign, quotes.rate, quotes.dividend_yield) & ~pays
     for where, imply in (
@@ -89,7 +92,10 @@ def implied_vols(quotes: AmericanQuotes, price: Floats, noise: Floats) -> tuple[
         (~pays & ~two, _imply_at_boundary),
     ):
         if where.any():
-            vol[where], reason[where] = imply(quotes.take(where), price[where], noise[where])
+            asked = np.ascontiguousarray(price[..., where])
+            rows = np.tile(np.flatnonzero(where), asked.size // asked.shape[-1])
+            found, why = imply(quotes.take(rows), asked.reshape(-1), noise[rows])
+            vol[..., where], reason[..., where] = found.reshape(asked.shape), why.reshape(asked.shape)
     return vol, reason
 
 
@@ -133,6 +139,56 @@ def _options(quotes: AmericanQuotes, vol: Floats) -> Floats:
 
 
 def _imply_at_boundary(quotes: AmericanQuotes, price: Floats, noise: Floats) -> tuple[Floats, Reasons]:
+    vol, reason = _imply_with_tables(quotes, price, noise)
+    at = np.flatnonzero(reason == american_vol.OUTSIDE_TABLE)
+    if at.size:
+        vol[at], reason[at] = _imply_directly(quotes.take(at), price[at], noise[at])
+    return vol, reason
+
+
+def _imply_with_tables(quotes: AmericanQuotes, price: Floats, noise: Floats) -> tuple[Floats, Reasons]:
+    """As `_imply_at_boundary`; the reason is `american_vol.OUTSIDE_TABLE` where the direct engine is to be asked."""
+    vol = np.full(price.size, np.nan)
+    reason = np.full(price.size, american_vol.OUTSIDE_TABLE, dtype=np.int8)
+    order, index, first = _groups(quotes)
+    if not order.size:
+        return vol, reason
+    tables = _tables(quotes.take(first))
+    found, why = np.empty(order.size), np.empty(order.size, dtype=np.int8)
+    american_vol.implied_vol_with_tables(
+        tables, quotes.spot[first], index, quotes.strike[order], price[order], noise[order], found,
+        np.empty(order.size), why,
+    )  # fmt: skip
+    vol[order], reason[order] = found, why
+    return vol, reason
+
+
+def _groups(quotes: AmericanQuotes) -> tuple[Ints, Ints, Ints]:
+    """Quotes that pay for a table in the order of their tables, the table of each, and a quote of each table."""
+    keys = np.vstack((quotes.spot, quotes.rate, quotes.dividend_yield, quotes.sign, quotes.years))
+    order = np.lexsort(keys)
+    keys = keys[:, order]
+    begins = np.concatenate(([True], (keys[:, 1:] != keys[:, :-1]).any(axis=0)))
+    group = np.cumsum(begins) - 1
+    _, rate, dividend_yield, sign, _ = keys
+    free = np.where(sign > 0.0, dividend_yield, rate) <= 0.0  # exercise never pays early: nothing to build
+    kept = free | (np.bincount(group)[group] >= _TABLE_QUOTES_MIN)
+    index = np.cumsum((begins & kept)[kept]) - 1
+    return order[kept], index, order[begins & kept]
+
+
+def _tables(quotes: AmericanQuotes) -> Floats:
+    """The premium table of each option's expiry and side; its error is that of the direct engine."""
+    m = quotes.years.size
+    low, high = np.full(m, _VOL_LOW), np.full(m, _VOL_HIGH)
+    expiries = np.vstack((quotes.years, quotes.rate, quotes.dividend_yield, quotes.sign, low, high))
+    tables, states = np.empty((m, premium_tile.WIDTH)), np.empty(m, dtype=np.int8)
+    premium_table.build_tables(expiries, _PRESET, _TABLE_FIT, tables, states)
+    tables[:, premium_tile.ERROR] = _PRESET_ERROR
+    return tables
+
+
+def _imply_directly(quotes: AmericanQuotes, price: Floats, noise: Floats) -> tuple[Floats, Reasons]:
     vol, reason = np.full(price.size, np.nan), np.empty(price.size, dtype=np.int8)
     options = _options(quotes, vol)
     american_vol.implied_vol_american(

@@ -319,6 +319,7 @@ def _finish(draft: _Draft) -> MarketView:
         now_ns=draft.now_ns,
         table=table,
         spot=draft.spot,
+        spot_ns=np.array([state.spot_ns.get(name, 0) for name in table.underlyings], dtype=np.int64),
         slice_years=draft.slice_years,
         slice_forward=draft.slice_forward,
         slice_forward_source=draft.slice_source,
@@ -407,11 +408,13 @@ def _vols(draft: _Draft, forward: Floats, discount: Floats, unit: Floats) -> tup
             sign[wanted],
             noise[wanted],
         )
-        rows = np.flatnonzero(alive & np.isfinite(price) & table.american)
-        if rows.size:
-            found, _ = implied_vols(_american_quotes(draft, rows), price[rows], noise[rows])
-            vol[rows] = found * np.sqrt(draft.years[rows] / draft.variance_years[rows])
         columns.append(vol)
+    rows = np.flatnonzero(alive & table.american)
+    if rows.size:
+        prices = np.vstack((bid, mid, ask))[:, rows]
+        found, _ = implied_vols(_american_quotes(draft, rows), prices, noise[rows])
+        for vol, one in zip(columns, found, strict=True):
+            vol[rows] = one * np.sqrt(draft.years[rows] / draft.variance_years[rows])
     vol_mid = columns[1]
     still = usable & ~bad
     draft.status[still & np.isnan(vol_mid)] = QuoteStatus.NO_VOL

@@ -121,11 +121,6 @@ def revalue(
     table = market.table
     valued = _valued(values, rows)
     options = np.flatnonzero(valued & table.is_option[rows])
-    out = np.full((rows.size, moves.size, shifts_points.size), np.nan)
-    for where in np.flatnonzero(valued & ~table.is_option[rows]):
-        out[where] = _linear(market, values, int(rows[where]), moves)[:, None]
-    if not options.size:
-        return out
     some = rows[options]
     scenario = _Scenario(
         moves=moves,
@@ -137,7 +132,10 @@ def revalue(
     pnl = _options(market, values, some, ready, scenario)
     if options.size == rows.size:
         return pnl
+    out = np.full((rows.size, moves.size, shifts_points.size), np.nan)
     out[options] = pnl
+    for where in np.flatnonzero(valued & ~table.is_option[rows]):
+        out[where] = _linear(market, values, int(rows[where]), moves)[:, None]
     return out
 
 
@@ -151,6 +149,8 @@ def _options(
 ) -> Floats:
     """P&L of option rows: every cell against the cell where nothing moves, by one engine."""
     table, cells = market.table, (scenario.moves.size + 1) * (scenario.shifts.size + 1)
+    if not rows.size:
+        return np.empty((0, scenario.moves.size, scenario.shifts.size))
     ready = ready or make_ready(market, values, rows, cells)
     assert np.array_equal(ready.rows, rows), "made ready for other rows"
     if len(ready.parts) == 1:
