@@ -7,7 +7,7 @@ from itertools import chain
 
 import numpy as np
 
-from benchmarks import american, plan, surface
+from benchmarks import american, plan, surface, surface_look
 from benchmarks.peers.stopwatch import Work, time_calls
 
 ROUNDS = 7
@@ -26,7 +26,9 @@ def ratio(ours: Work, peer: Work, scale: float) -> tuple[float, float, float, fl
 def main() -> None:
     """Run every comparison and print a line each."""
     print(f"{'workload':54} {'peer':34} {'peer/ours':>10} {'10 %':>8} {'90 %':>8} {'ours':>10}")
-    for name, peer_name, ours, peer, scale in chain(american.comparisons(), surface.comparisons()):
+    for name, peer_name, ours, peer, scale in chain(
+        american.comparisons(), surface.comparisons(), surface_look.comparisons()
+    ):
         middle, low, high, mine = ratio(ours, peer, scale)
         print(f"{name:54} {peer_name:34} {middle:10.1f} {low:8.1f} {high:8.1f} {mine * 1e3:8.2f}ms")
     for line in plan.timings():

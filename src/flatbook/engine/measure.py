@@ -16,10 +16,12 @@ from flatbook.exposure.reference_vol import reference_vols
 from flatbook.exposure.scenario_sheets import past_days
 from flatbook.exposure.slide_cells import Cells
 from flatbook.exposure.slides import Gaps, Slides, gap, main_cells, slide_on
+from flatbook.hedging.cross import basis_by_underlying, held_proxies
 from flatbook.limits.check import Standing, check
 from flatbook.limits.measured import Measured, Supplied
 from flatbook.limits.state import LimitsState, in_force
 from flatbook.margin.haircut import Capital, requirement
+from flatbook.market.underlying_age import stale_prices
 from flatbook.market.view import MarketView
 from flatbook.model.events import OrdersWorking
 from flatbook.model.measures import CALENDAR_DAYS, VEGA_REFERENCE_DAYS
@@ -40,6 +42,7 @@ class Basis:
     cells: Cells  # of every row that a book may hold
     factors: Factors
     covariance: Covariance  # of the factors over the desk's holding time
+    spot_vol: Floats  # [n_underlyings] annual, at 30 days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +71,15 @@ class WhatIf:
 
 def basis_of(values: Values, market: MarketView, desk: Desk, rows: Ints) -> Basis:
     """Make ready to measure any book of `rows`, int64[k]."""
-    of = factors(market, values, gap_rows=rows)
+    of, spot_vol = factors(market, values, gap_rows=rows), reference_vols(market)
     return Basis(
         values=values,
         market=market,
         desk=desk,
         cells=main_cells(rows, values, market),
         factors=of,
-        covariance=covariance_of(market, values, desk, of, reference_vols(market)),
+        covariance=covariance_of(market, values, desk, of, spot_vol),
+        spot_vol=spot_vol,
     )
 
 
@@ -124,6 +128,11 @@ def stand(measurement: Measurement, basis: Basis, limits: LimitsState) -> Standi
             skew_usd_per_point=_skew(measurement.factors.complete, basis, _each_underlying(basis)),
             var_usd=var_usd,
             es_usd=es_usd,
+            basis_deviation_usd=basis_by_underlying(
+                held_proxies(measurement.exposure, basis.spot_vol, basis.market.table, basis.desk),
+                basis.market.table.underlyings,
+            ),
+            stale_underlyings=stale_prices(basis.market, basis.desk.price_stale_s),
         ),
     )
     return check(measured, limits.limits, limits.memory, in_force(limits))

@@ -42,6 +42,7 @@ class MarketState:
     source_ns: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))  # when they stood
     memory: QuoteMemory = field(default_factory=QuoteMemory)
     spot: dict[str, float] = field(default_factory=dict)
+    spot_ns: dict[str, int] = field(default_factory=dict)  # when it came
     future: dict[SliceKey, float] = field(default_factory=dict)
     rates: dict[str, RatesSeen] = field(default_factory=dict)
     dividends: dict[str, DividendsSeen] = field(default_factory=dict)
@@ -105,6 +106,7 @@ def remember_quotes(state: MarketState, table: InstrumentTable, status: Codes, n
 def see_underlying(state: MarketState, event: UnderlyingQuoted) -> None:
     """Replace the price of one underlying."""
     state.spot[event.underlying] = event.price
+    state.spot_ns[event.underlying] = event.received_ns
 
 
 def see_forward(state: MarketState, event: ForwardQuoted) -> None:

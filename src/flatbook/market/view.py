@@ -115,6 +115,9 @@ class MarketView:
     clocks: tuple[
         Clock, ...
     ] = ()  # by underlying: what its volatility goes by; empty where all go by the calendar
+    spot_ns: Ints = field(
+        default_factory=lambda: np.empty(0, dtype=np.int64)
+    )  # by underlying: when its price came, 0: never; empty in a view made by hand
     health: ClassHealth = field(default_factory=no_health)  # by class; empty in a view made by hand
     term: TermStructure = field(default_factory=no_term)  # by slice; empty in a view made by hand
     history: History = field(
@@ -140,6 +143,13 @@ class MarketView:
     def surface_vol(self, rows: Ints, log_moneyness: Floats) -> Floats:
         """Volatility, float64[n], of the expiry of each row at ln(K/F); NaN where no surface speaks of it."""
         return surface_vol(self.table, self.surfaces, self.slice_in_surface, rows, log_moneyness)
+
+    @property
+    def spot_age_s(self) -> Floats:
+        """Age of each underlying's price in seconds, float64[n_underlyings]; NaN where none came."""
+        if not self.spot_ns.size:
+            return np.full(self.spot.size, np.nan)
+        return np.where(self.spot_ns > 0, (self.now_ns - self.spot_ns) / 1e9, np.nan)
 
     @property
     def variance_time(self) -> VarianceTime | None:

@@ -207,6 +207,7 @@ class FillBusted(Event, frozen=True, kw_only=True):
 
     bust_id: str
     fill_id: str
+    busted_ns: int = 0  # 0: when it reached us
 
 
 class OrdersWorking(Event, frozen=True, kw_only=True):

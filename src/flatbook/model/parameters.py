@@ -419,6 +419,16 @@ class Desk(Parameters, frozen=True, kw_only=True):
     events: tuple[EventTerms, ...] = ()
     groups: tuple[ProductGroup, ...] = ()
     slides: tuple[SlideTerms, ...] = USUAL_SLIDES
+    price_stale_s: float = (
+        0.0  # limits do not trust an underlying's price that is older; 0: however old it is
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse an age that is none."""
+        _demand(
+            0.0 <= self.price_stale_s < _INFINITE,
+            f"desk {self.name}: price_stale_s must be 0 or above, was {self.price_stale_s}",
+        )
 
     def terms_of(self, underlying: str) -> UnderlyingTerms:
         """The terms of `underlying`; defaults where the desk said nothing."""

@@ -1,16 +1,19 @@
 """The longer lists of a console: what is left, the risk price, quotes, inventory, and how good the market was."""
 
+import math
 from typing import TYPE_CHECKING
 
 from flatbook.reports.chains import decimals_of
 from flatbook.reports.console_table import ROWS, print_table, signed, styled
 from flatbook.reports.numbers import brief, contracts, day, full, magnitude, percent, plain, tally
 from flatbook.reports.schema import PlanReport
-from flatbook.reports.schema_decisions import QuoteRow, ResidualOf
+from flatbook.reports.schema_decisions import QuoteRow, ResidualLedger, ResidualOf
 from flatbook.reports.schema_parts import Number
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_LEDGER_ENTRIES = 4  # the largest
 
 
 def print_residual(report: PlanReport, console: "Console") -> None:
@@ -21,6 +24,28 @@ def print_residual(report: PlanReport, console: "Console") -> None:
         console.print(styled(f"{told} over {basis.over_days:g} days", "dim"))
     for offset in report.residual.option_offsets[:ROWS]:
         console.print(styled(f"  {offset.sentence}", "dim"))
+    _print_ledger(report.residual.ledger, console)
+
+
+def _print_ledger(ledger: ResidualLedger, console: "Console") -> None:
+    """The sum, what the factor model says of the same book, and the largest entries."""
+    if not ledger.entries:
+        return
+    totals, many = ledger.totals, tally(len(ledger.entries), "entry", "entries")
+    told = (
+        f"  left behind, {many}: {magnitude(totals.deviation_usd)} USD SD "
+        f"(factor model {magnitude(_root(totals.model_usd2))}), cost {brief(totals.expected_cost_usd)} USD"
+    )
+    console.print(styled(told, "dim"))
+    largest = "; ".join(
+        f"{row.name} {magnitude(row.deviation_usd)} ({percent(row.share_of_variance)})"
+        for row in ledger.entries[:_LEDGER_ENTRIES]
+    )
+    console.print(styled(f"    {largest}", "dim"))
+
+
+def _root(usd2: Number) -> Number:
+    return None if usd2 is None else math.sqrt(usd2)
 
 
 def _print_changes(title: str, scopes: tuple[ResidualOf, ...], console: "Console") -> None:

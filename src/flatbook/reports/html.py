@@ -3,6 +3,7 @@
 Everything shown comes from the report; every text is escaped, whatever a symbol or a desk is called.
 """
 
+import math
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -92,6 +93,7 @@ def _template() -> "Template":
         page.filters[name] = getattr(numbers, name)
     page.filters["tone"] = _tone
     page.filters["thousand"] = _thousand
+    page.filters["root"] = _root
     page.filters["anatomy"] = anatomy
     return page.get_template("plan.html.j2")
 
@@ -102,6 +104,10 @@ def _tone(value: Number) -> str:
 
 def _thousand(value: Number) -> Number:
     return None if value is None else value * 1e3
+
+
+def _root(value: Number) -> Number:
+    return None if value is None else math.sqrt(value)
 
 
 def _figures(report: PlanReport) -> tuple[Figure, ...]:

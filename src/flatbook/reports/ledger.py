@@ -13,60 +13,27 @@ import numpy as np
 from flatbook.engine.cycle import Cycle
 from flatbook.exposure.residual_ledger import Entry, Ledger, Reconciliation, RiskKind, ledger_of, reconcile
 from flatbook.exposure.slides import pnl_by_underlying
-from flatbook.hedging.cross import basis_deviation_usd
+from flatbook.hedging.cross import held_proxies
 from flatbook.hedging.execution import even_path_deviation_usd
 from flatbook.market.clock import NS_PER_DAY
 from flatbook.market.view import EventMove
-from flatbook.model.measures import CALENDAR_DAYS, Measure
+from flatbook.model.measures import CALENDAR_DAYS
 from flatbook.model.parameters import HedgeTerms, LimitMeasure
 from flatbook.model.table import Floats
 from flatbook.reports.missing import Missing
-from flatbook.reports.schema_parts import Number, Part
+from flatbook.reports.schema_decisions import LedgerRow, LedgerTotals, ResidualLedger
 from flatbook.riskprice.price import FACTORS
 
 EXECUTION_S = 60.0  # a hedge is worked evenly over a minute unless somebody says otherwise
 _NO_VOL = "no volatility of the underlying is known"
+_NO_MODEL = "the factor model knows no deviation of the book that is left: see factors.deviation_after_usd"
 _NO_EXPOSURE = "the exposure that is left cannot be told: see the same figure in residual"
 _S_PER_DAY = 86_400.0
+_OF_MODEL = frozenset({"model_usd2", "not_in_ledger_usd2"})
 STATED = (
     "entries are taken as uncorrelated: the ledger's variance is the sum of theirs",
     "an event counts at plus and minus the move that the quotes imply, equally likely, at unchanged volatilities",
 )
-
-
-class LedgerRow(Part, frozen=True, kw_only=True):
-    """One risk that is left."""
-
-    name: str  # kind and source
-    kind: str  # basis, volatility, execution, event, direction
-    underlying: str
-    source: str
-    owner: str
-    deviation_usd: Number
-    variance_usd2: Number
-    share_of_variance: Number
-    expected_cost_usd: Number
-    horizon_days: float
-
-
-class LedgerTotals(Part, frozen=True, kw_only=True):
-    """The ledger held against the factor model of the book that is left, as standard deviations and variances."""
-
-    deviation_usd: Number
-    expected_cost_usd: Number
-    variance_usd2: Number
-    model_usd2: Number
-    in_both_usd2: Number
-    not_in_ledger_usd2: Number
-    not_in_model_usd2: Number
-
-
-class ResidualLedger(Part, frozen=True, kw_only=True):
-    """What remains, entry by entry."""
-
-    entries: tuple[LedgerRow, ...]  # the largest first
-    totals: LedgerTotals
-    stated: tuple[str, ...]  # what was assumed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +70,8 @@ def residual_ledger_of(told: Told, missing: Missing, path: str = "residual.ledge
     ledger, against = told.ledger, told.against
     shares = ledger.shares_usd2
     order = np.argsort(-np.nan_to_num(shares, nan=np.inf), kind="stable").tolist()
-    why = next((entry.reason for entry in ledger.entries if entry.reason), _NO_EXPOSURE)
+    entry = next((entry.reason for entry in ledger.entries if entry.reason), _NO_EXPOSURE)
+    model = entry if isfinite(against.model) else _NO_MODEL
     totals = {
         "deviation_usd": ledger.deviation_usd,
         "expected_cost_usd": ledger.expected_cost_usd,
@@ -118,7 +86,10 @@ def residual_ledger_of(told: Told, missing: Missing, path: str = "residual.ledge
             _row(ledger.entries[at], _share(float(shares[at]), ledger), missing, path) for at in order
         ),
         totals=LedgerTotals(
-            **{name: missing.number(value, f"{path}.totals.{name}", why) for name, value in totals.items()}
+            **{
+                name: missing.number(value, f"{path}.totals.{name}", model if name in _OF_MODEL else entry)
+                for name, value in totals.items()
+            }
         ),
         stated=STATED,
     )
@@ -129,7 +100,7 @@ def _share(usd2: float, ledger: Ledger) -> float:
 
 
 def _row(entry: Entry, share: float, missing: Missing, path: str) -> LedgerRow:
-    name = f"{entry.kind.value} {entry.source}"
+    name = f"{entry.underlying} {entry.kind.value} {entry.source}"
     here = f"{path}.entries[{name}]"
     why = entry.reason or "another entry of the ledger cannot be told"
     return LedgerRow(
@@ -195,18 +166,9 @@ def _direction_and_volatility(cycle: Cycle) -> Iterator[Entry]:
 
 def _basis(cycle: Cycle) -> Iterator[Entry]:
     """Of every proxy in the book once the proposed hedges are done."""
-    after, days = cycle.residual.exposure, cycle.desk.appetite.holding_days
-    for terms in cycle.desk.hedges:
-        row = cycle.table.row_of(terms.instrument.symbol)
-        if terms.correlation == 1.0 or not after.quantity[row]:
-            continue
-        deviation = basis_deviation_usd(
-            hedged_usd=float(after.by_row[row, Measure.DELTA_USD]),
-            correlation=terms.correlation,
-            vol=float(cycle.price.spot_vol[cycle.table.underlying_of[row]]),
-            years=days / CALENDAR_DAYS,
-        )
-        yield _hedge_entry(cycle, terms, RiskKind.BASIS, deviation, 0.0, days)
+    days = cycle.desk.appetite.holding_days
+    for one in held_proxies(cycle.residual.exposure, cycle.price.spot_vol, cycle.table, cycle.desk):
+        yield _hedge_entry(cycle, one.terms, RiskKind.BASIS, one.deviation_usd, 0.0, days)
 
 
 def _execution(cycle: Cycle, seconds: float) -> Iterator[Entry]:

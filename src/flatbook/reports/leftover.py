@@ -3,12 +3,13 @@
 import math
 
 from flatbook.engine.cycle import Cycle
-from flatbook.hedging.cross import basis_deviation_usd
+from flatbook.hedging.cross import held_proxies
 from flatbook.hedging.neutral_choice import OptionOffset, option_offset
-from flatbook.model.measures import CALENDAR_DAYS, MEANINGS, Measure
+from flatbook.model.measures import MEANINGS
 from flatbook.reports.changes import changes_of
 from flatbook.reports.columns import Columns
 from flatbook.reports.decisions import side_of
+from flatbook.reports.ledger import residual_ledger_of, told_of
 from flatbook.reports.missing import Missing
 from flatbook.reports.numbers import brief, plain
 from flatbook.reports.schema_decisions import (
@@ -37,36 +38,26 @@ def residual_of(cycle: Cycle, columns: Columns, missing: Missing) -> Residual:
             for u, name in enumerate(names)
             if name in touched
         ),
+        ledger=residual_ledger_of(told_of(cycle, model_usd2=cycle.residual.risk.deviation_usd**2), missing),
     )
 
 
 def _basis(cycle: Cycle, missing: Missing) -> tuple[BasisRisk, ...]:
     """Of every proxy in the book once the proposed hedges are done: what is held already and what is added."""
-    appetite, after = cycle.desk.appetite, cycle.residual.exposure
-    out = []
-    for terms in cycle.desk.hedges:
-        row = cycle.table.row_of(terms.instrument.symbol)
-        if terms.correlation == 1.0 or not after.quantity[row]:
-            continue
-        deviation = basis_deviation_usd(
-            hedged_usd=float(after.by_row[row, Measure.DELTA_USD]),
-            correlation=terms.correlation,
-            vol=float(cycle.price.spot_vol[cycle.table.underlying_of[row]]),
-            years=appetite.holding_days / CALENDAR_DAYS,
+    held = held_proxies(cycle.residual.exposure, cycle.price.spot_vol, cycle.table, cycle.desk)
+    return tuple(
+        BasisRisk(
+            underlying=one.terms.instrument.underlying,
+            symbol=one.terms.instrument.symbol,
+            deviation_usd=missing.number(
+                one.deviation_usd,
+                f"residual.basis[{one.terms.instrument.symbol}].deviation_usd",
+                "no volatility of the underlying is known",
+            ),
+            over_days=cycle.desk.appetite.holding_days,
         )
-        out.append(
-            BasisRisk(
-                underlying=terms.instrument.underlying,
-                symbol=terms.instrument.symbol,
-                deviation_usd=missing.number(
-                    deviation,
-                    f"residual.basis[{terms.instrument.symbol}].deviation_usd",
-                    "no volatility of the underlying is known",
-                ),
-                over_days=appetite.holding_days,
-            )
-        )
-    return tuple(out)
+        for one in held
+    )
 
 
 def _risk_price(cycle: Cycle, missing: Missing, u: int) -> RiskPriceOf:

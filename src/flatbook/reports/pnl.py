@@ -119,7 +119,7 @@ def _notices(
 def _when(notice: FillCorrected | FillBusted) -> tuple[int, str]:
     if isinstance(notice, FillCorrected):
         return notice.corrected_ns, notice.correction_id
-    return notice.received_ns, notice.bust_id
+    return notice.busted_ns or notice.received_ns, notice.bust_id
 
 
 def _life_of(

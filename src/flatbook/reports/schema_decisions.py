@@ -190,6 +190,41 @@ class OffsetRow(Part, frozen=True, kw_only=True):
     sentence: str
 
 
+class LedgerRow(Part, frozen=True, kw_only=True):
+    """One risk that is left."""
+
+    name: str  # underlying, kind and source
+    kind: str  # basis, volatility, execution, event, direction
+    underlying: str
+    source: str
+    owner: str
+    deviation_usd: Number
+    variance_usd2: Number
+    share_of_variance: Number
+    expected_cost_usd: Number
+    horizon_days: float
+
+
+class LedgerTotals(Part, frozen=True, kw_only=True):
+    """The ledger held against the factor model of the book that is left, as standard deviations and variances."""
+
+    deviation_usd: Number
+    expected_cost_usd: Number
+    variance_usd2: Number
+    model_usd2: Number
+    in_both_usd2: Number
+    not_in_ledger_usd2: Number
+    not_in_model_usd2: Number
+
+
+class ResidualLedger(Part, frozen=True, kw_only=True):
+    """What the hedges leave behind, entry by entry, held against the factor model of the same book."""
+
+    entries: tuple[LedgerRow, ...]  # the largest first
+    totals: LedgerTotals
+    stated: tuple[str, ...]  # what was assumed
+
+
 class Residual(Part, frozen=True, kw_only=True):
     """Section 7: what is left, what it costs, and what options would do about it."""
 
@@ -197,3 +232,4 @@ class Residual(Part, frozen=True, kw_only=True):
     basis: tuple[BasisRisk, ...]
     risk_price: tuple[RiskPriceOf, ...]
     option_offsets: tuple[OffsetRow, ...]
+    ledger: ResidualLedger

@@ -57,6 +57,7 @@ class Parts:
     slides: tuple[SlideTerms, ...]
     name: str
     history: str  # path as written
+    price_stale_s: float
 
     def desk(self) -> Desk:
         """The desk, once there is no fault."""
@@ -73,6 +74,7 @@ class Parts:
             events=self.events,
             groups=self.groups,
             slides=self.slides or USUAL_SLIDES,
+            price_stale_s=self.price_stale_s,
         )
 
 
@@ -108,6 +110,10 @@ def build(sections: dict[str, list[Checked]], findings: Findings) -> Parts:
         slides=_all(sections["slide"], _slide, findings),
         name=names[0] if names else "",
         history=histories[0] if histories else "",
+        price_stale_s=next(
+            (table.values["price_stale_s"] for table in sections["desk"] if "price_stale_s" in table.values),
+            0.0,
+        ),
     )
 
 

@@ -132,6 +132,10 @@ DESK = Section(
         ),
         Key(name="index", type=Type.TEXT, text="the underlying in which beta-weighted delta is told", default=""),
         Key(
+            name="price_stale_s", unit="seconds", default=0.0, range=_NOT_NEGATIVE,
+            text="an underlying's price that is older is not measured by, and its limits are breaches; 0: never",
+        ),
+        Key(
             name="history", type=Type.TEXT, default="",
             text="file of daily closes, beside this file, that covariances and historical scenarios are made of",
         ),

@@ -128,7 +128,7 @@ class _Reader(TradeCells):
             case "correct":
                 event = self._correction(row, fill_id, time_ns)
             case "bust":
-                event = self._bust(row, fill_id)
+                event = self._bust(row, fill_id, time_ns)
             case _:
                 event = None
                 self.wrong(
@@ -174,9 +174,11 @@ class _Reader(TradeCells):
             corrected_ns=time_ns,
         )
 
-    def _bust(self, row: int, fill_id: str) -> FillBusted:
+    def _bust(self, row: int, fill_id: str, time_ns: int | None) -> FillBusted | None:
         refers_to, _ = self._referred(row)
-        return FillBusted(received_ns=self.at_ns, bust_id=fill_id, fill_id=refers_to)
+        if time_ns is None:
+            return None
+        return FillBusted(received_ns=self.at_ns, bust_id=fill_id, fill_id=refers_to, busted_ns=time_ns)
 
     def _referred(self, row: int) -> tuple[str, str]:
         """Id and symbol of the fill that a correction or a bust is about; no symbol where there is none."""
