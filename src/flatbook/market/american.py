@@ -7,6 +7,7 @@ side has quotes enough, or its exercise never pays early, the boundary's premium
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +21,26 @@ from flatbook.model.table import Bools, Floats, Ints
 
 Reasons = NDArray[np.int8]
 
-_PRESET, _PRESET_ERROR = andersen_lake.ACCURATE, 2e-5  # relative to max(price, 1 % of spot)
-_TABLE_FIT = 1e-5  # with the error of the rule behind the table, 1e-5, that of the direct engine: reasons stay the same
 _TABLE_QUOTES_MIN = 12  # a table costs what as many searches on the direct engine do
 _VOL_LOW, _VOL_HIGH = 0.03, 3.0  # always: what a table answers does not depend on the other quotes
 _GRID, _GRID_ERROR = (161, 54), 1e-4  # its error in 99 cases of 100
 _LATTICE_STEPS = 201
 _NONE = np.empty(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fineness:
+    """How finely the exercise boundary is found."""
+
+    preset: andersen_lake.Preset
+    error: float  # of a price, relative to max(price, 1 % of spot)
+    table_fit: (
+        float  # with the error of the rule behind a table, that of the direct engine: reasons stay the same
+    )
+
+
+FINE = Fineness(preset=andersen_lake.ACCURATE, error=2e-5, table_fit=1e-5)
+QUICK = Fineness(preset=andersen_lake.FAST, error=1e-4, table_fit=5e-5)  # in 99 cases of 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +81,9 @@ class AmericanQuotes:
         return out
 
 
-def implied_vols(quotes: AmericanQuotes, price: Floats, noise: Floats) -> tuple[Floats, Reasons]:
+def implied_vols(
+    quotes: AmericanQuotes, price: Floats, noise: Floats, fineness: Fineness = FINE
+) -> tuple[Floats, Reasons]:
     """The vol that each American price implies; NaN and the reason where there is none.
 
     Parameters
@@ -77,6 +93,9 @@ def implied_vols(quotes: AmericanQuotes, price: Floats, noise: Floats) -> tuple[
         k prices of each option, as bid, mid and ask; those asked together share their tables.
     noise : float64[n]
         Smallest price step that means something.
+    fineness : Fineness
+        Of the exercise boundary. QUICK is enough where the vol only tells an early-exercise premium, which changes with it
+        much less than a price does; grids and trees are as fine as ever.
 
     Returns
     -------
@@ -89,7 +108,7 @@ def implied_vols(quotes: AmericanQuotes, price: Floats, noise: Floats) -> tuple[
     for where, imply in (
         (pays, _imply_on_grid),
         (two, _imply_on_lattice),
-        (~pays & ~two, _imply_at_boundary),
+        (~pays & ~two, partial(_imply_at_boundary, fineness=fineness)),
     ):
         if where.any():
             asked = np.ascontiguousarray(price[..., where])
@@ -138,22 +157,26 @@ def _options(quotes: AmericanQuotes, vol: Floats) -> Floats:
     return np.ascontiguousarray(np.vstack(columns))
 
 
-def _imply_at_boundary(quotes: AmericanQuotes, price: Floats, noise: Floats) -> tuple[Floats, Reasons]:
-    vol, reason = _imply_with_tables(quotes, price, noise)
+def _imply_at_boundary(
+    quotes: AmericanQuotes, price: Floats, noise: Floats, fineness: Fineness
+) -> tuple[Floats, Reasons]:
+    vol, reason = _imply_with_tables(quotes, price, noise, fineness)
     at = np.flatnonzero(reason == american_vol.OUTSIDE_TABLE)
     if at.size:
-        vol[at], reason[at] = _imply_directly(quotes.take(at), price[at], noise[at])
+        vol[at], reason[at] = _imply_directly(quotes.take(at), price[at], noise[at], fineness)
     return vol, reason
 
 
-def _imply_with_tables(quotes: AmericanQuotes, price: Floats, noise: Floats) -> tuple[Floats, Reasons]:
+def _imply_with_tables(
+    quotes: AmericanQuotes, price: Floats, noise: Floats, fineness: Fineness
+) -> tuple[Floats, Reasons]:
     """As `_imply_at_boundary`; the reason is `american_vol.OUTSIDE_TABLE` where the direct engine is to be asked."""
     vol = np.full(price.size, np.nan)
     reason = np.full(price.size, american_vol.OUTSIDE_TABLE, dtype=np.int8)
     order, index, first = _groups(quotes)
     if not order.size:
         return vol, reason
-    tables = _tables(quotes.take(first))
+    tables = _tables(quotes.take(first), fineness)
     found, why = np.empty(order.size), np.empty(order.size, dtype=np.int8)
     american_vol.implied_vol_with_tables(
         tables, quotes.spot[first], index, quotes.strike[order], price[order], noise[order], found,
@@ -177,29 +200,31 @@ def _groups(quotes: AmericanQuotes) -> tuple[Ints, Ints, Ints]:
     return order[kept], index, order[begins & kept]
 
 
-def _tables(quotes: AmericanQuotes) -> Floats:
+def _tables(quotes: AmericanQuotes, fineness: Fineness) -> Floats:
     """The premium table of each option's expiry and side; its error is that of the direct engine."""
     m = quotes.years.size
     low, high = np.full(m, _VOL_LOW), np.full(m, _VOL_HIGH)
     expiries = np.vstack((quotes.years, quotes.rate, quotes.dividend_yield, quotes.sign, low, high))
     tables, states = np.empty((m, premium_tile.WIDTH)), np.empty(m, dtype=np.int8)
-    premium_table.build_tables(expiries, _PRESET, _TABLE_FIT, tables, states)
-    tables[:, premium_tile.ERROR] = _PRESET_ERROR
+    premium_table.build_tables(expiries, fineness.preset, fineness.table_fit, tables, states)
+    tables[:, premium_tile.ERROR] = fineness.error
     return tables
 
 
-def _imply_directly(quotes: AmericanQuotes, price: Floats, noise: Floats) -> tuple[Floats, Reasons]:
+def _imply_directly(
+    quotes: AmericanQuotes, price: Floats, noise: Floats, fineness: Fineness
+) -> tuple[Floats, Reasons]:
     vol, reason = np.full(price.size, np.nan), np.empty(price.size, dtype=np.int8)
     options = _options(quotes, vol)
     american_vol.implied_vol_american(
-        options, price, noise, _PRESET_ERROR, _PRESET, vol, np.empty(price.size), reason
+        options, price, noise, fineness.error, fineness.preset, vol, np.empty(price.size), reason
     )
     return vol, reason
 
 
 def _premiums_at_boundary(quotes: AmericanQuotes, vol: Floats) -> Floats:
     out, standing = np.full((4, vol.size), np.nan), np.empty(vol.size, dtype=np.int8)
-    andersen_lake.value_american(_options(quotes, vol), _PRESET, out, standing)
+    andersen_lake.value_american(_options(quotes, vol), FINE.preset, out, standing)
     return np.asarray(out[0] - _european(quotes, vol))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flatbook.market.american import AmericanQuotes, exercise_premiums, implied_vols
+from flatbook.market.american import QUICK, AmericanQuotes, exercise_premiums, implied_vols
 from flatbook.market.rates import ParityPairs
 from flatbook.model.table import Floats
 
@@ -207,5 +207,5 @@ def exercise_premium(
         dividend_amounts=carry.dividend_amount,
         schedule=np.tile(np.array([0, carry.dividend_years.size], dtype=np.int64), (n, 1)),
     )
-    vol, _ = implied_vols(quotes, price, np.full(n, noise))
+    vol, _ = implied_vols(quotes, price, np.full(n, noise), QUICK)
     return exercise_premiums(quotes, vol)
