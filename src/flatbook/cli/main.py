@@ -36,6 +36,15 @@ Thoughts = Annotated[
     Path | None,
     typer.Option(help="Trades to think about, as --working: shows the book and its limits after them."),
 ]
+At = Annotated[
+    str | None, typer.Option(help="Time of valuation, ISO 8601 with zone: 2015-12-24T11:00-05:00.")
+]
+Format = Annotated[
+    str | None, typer.Option("--format", help="Name the market format instead of detecting it.")
+]
+Underlying = Annotated[
+    str | None, typer.Option(help="Read this underlying only, where a file holds several.")
+]
 
 
 def _version(wanted: bool) -> None:
@@ -60,15 +69,9 @@ def plan(
     config: Annotated[
         Path, typer.Option(help="The desk: limits, hedge instruments, quoting rules (desk.toml).")
     ],
-    at: Annotated[
-        str | None, typer.Option(help="Time of valuation, ISO 8601 with zone: 2015-12-24T11:00-05:00.")
-    ] = None,
-    market_format: Annotated[
-        str | None, typer.Option("--format", help="Name the market format instead of detecting it.")
-    ] = None,
-    underlying: Annotated[
-        str | None, typer.Option(help="Read this underlying only, where a file holds several.")
-    ] = None,
+    at: At = None,
+    market_format: Format = None,
+    underlying: Underlying = None,
     working: Working = None,
     what_if: Thoughts = None,
     json: Annotated[
@@ -174,15 +177,9 @@ def fit(
             help="Files or folders in the formats of `flatbook formats`; the latest is reported.",
         ),
     ],
-    at: Annotated[
-        str | None, typer.Option(help="Time of valuation, ISO 8601 with zone: 2015-12-24T11:00-05:00.")
-    ] = None,
-    market_format: Annotated[
-        str | None, typer.Option("--format", help="Name the market format instead of detecting it.")
-    ] = None,
-    underlying: Annotated[
-        str | None, typer.Option(help="Read this underlying only, where a file holds several.")
-    ] = None,
+    at: At = None,
+    market_format: Format = None,
+    underlying: Underlying = None,
     json: Annotated[
         Path | None, typer.Option(help="Write the report as JSON (schema: docs/surface-report.md).")
     ] = None,
@@ -221,12 +218,8 @@ def attribute(
     fills: Annotated[
         Path, typer.Option(help="Fills, CSV or Parquet; those before the first chain are the opening book.")
     ],
-    market_format: Annotated[
-        str | None, typer.Option("--format", help="Name the market format instead of detecting it.")
-    ] = None,
-    underlying: Annotated[
-        str | None, typer.Option(help="Read this underlying only, where a file holds several.")
-    ] = None,
+    market_format: Format = None,
+    underlying: Underlying = None,
     json: Annotated[
         Path | None, typer.Option(help="Write the report as JSON (schema: docs/attribution.md).")
     ] = None,

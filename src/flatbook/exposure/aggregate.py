@@ -143,6 +143,28 @@ def bound_of_row(quantity: int, values: Values, market: MarketView, row: int) ->
     return worst_case(units, float(values.spot[row]), float(market.variance_years[row]))
 
 
+def worst_loss(market: MarketView, values: Values, row: int, moves: Floats, points: Floats) -> Floats:
+    """The most that one contract of a series without a value can lose.
+
+    Parameters
+    ----------
+    moves : float64[...]
+        Of its underlying, relative.
+    points : float64[...]
+        By which its volatility changes, in points of 0.01; broadcasts with `moves`. What is no option has none.
+
+    Returns
+    -------
+    float64[...]
+        USD, above 0; NaN where the underlying has no price.
+    """
+    worst = worst_case(reach(market, values, row), float(values.spot[row]), float(market.variance_years[row]))
+    lost = worst[Measure.DELTA_USD] * np.abs(moves)
+    if not market.table.is_option[row]:
+        return np.asarray(lost + 0.0 * points)
+    return np.asarray(lost + worst[Measure.VEGA_USD_PER_POINT] * np.abs(points))
+
+
 def reach(market: MarketView, values: Values, row: int) -> float:
     """Units of underlying that one contract can at most move like.
 

@@ -10,11 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from flatbook.exposure.aggregate import reach, worst_case
+from flatbook.exposure.aggregate import worst_loss
 from flatbook.kernels.european import price_european_into
 from flatbook.market.clock import NS_PER_DAY, NS_PER_YEAR
 from flatbook.market.view import MarketView
-from flatbook.model.measures import Measure
 from flatbook.model.table import Bools, Floats, Ints
 from flatbook.valuation.chain import OptionClass, prepare, reprice_into
 from flatbook.valuation.chain_class import VOL_FLOOR
@@ -233,13 +232,10 @@ def _worst_pnl(
     market: MarketView, values: Values, row: int, quantity: int, moves: Floats, points: Floats | None
 ) -> Floats:
     """The most that a position without a value can lose on each day."""
-    units = abs(quantity) * reach(market, values, row)
-    worst = worst_case(units, float(values.spot[row]), float(market.variance_years[row]))
-    lost = worst[Measure.DELTA_USD] * np.abs(moves)
     if not market.table.is_option[row]:
-        return np.asarray(-lost)
-    if points is None:
-        change = 100.0 * np.abs(vol_moves(market, values.dynamics, np.array([row]), moves)[0])
+        change = np.zeros(moves.size)
+    elif points is None:
+        change = 100.0 * vol_moves(market, values.dynamics, np.array([row]), moves)[0]
     else:
-        change = np.abs(points) * float(tenor_weights(market, values, np.array([row]))[0])
-    return np.asarray(-lost - worst[Measure.VEGA_USD_PER_POINT] * change)
+        change = points * float(tenor_weights(market, values, np.array([row]))[0])
+    return -abs(quantity) * worst_loss(market, values, row, moves, change)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flatbook.exposure.aggregate import reach, worst_case
+from flatbook.exposure.aggregate import worst_loss
 from flatbook.exposure.slides import pnl_by_underlying
 from flatbook.market.variance_clock import VarianceClock
 from flatbook.market.view import EventMove, MarketView
@@ -133,7 +133,7 @@ def event_pnl(
         pnl = revalue(market, values, rows, moves, np.array([fall]))[:, :, 0] * quantity[rows, None]
         for i, row in enumerate(rows.tolist()):
             if row in values.reasons:
-                pnl[i] = _worst_pnl(market, values, row, int(quantity[row]), moves, fall)
+                pnl[i] = -abs(int(quantity[row])) * worst_loss(market, values, row, moves, np.array(fall))
         out += pnl.sum(axis=0)
     return out
 
@@ -239,14 +239,3 @@ def _fall_points(market: MarketView, s: int, variance: float) -> float:
     if not (math.isfinite(vol) and years > 0.0):
         return 0.0
     return (math.sqrt(max(vol * vol - variance / years, 0.0)) - vol) / _POINT
-
-
-def _worst_pnl(
-    market: MarketView, values: Values, row: int, quantity: int, moves: Floats, points: float
-) -> Floats:
-    """The most that a position without a value can lose."""
-    units = abs(quantity) * reach(market, values, row)
-    worst = worst_case(units, float(values.spot[row]), float(market.variance_years[row]))
-    return np.asarray(
-        -worst[Measure.DELTA_USD] * np.abs(moves) - worst[Measure.VEGA_USD_PER_POINT] * abs(points)
-    )

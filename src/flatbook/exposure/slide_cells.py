@@ -10,10 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from flatbook.exposure.aggregate import reach, worst_case
+from flatbook.exposure.aggregate import worst_loss
 from flatbook.kernels.grouped_sums import add_lines
 from flatbook.market.view import MarketView
-from flatbook.model.measures import Measure
 from flatbook.model.table import Floats, Ints
 from flatbook.valuation.revalue import Ready, revalue
 from flatbook.valuation.spot_vol import beta_moves
@@ -75,7 +74,7 @@ def cells_of(
     )
     unvalued = np.intersect1d(rows, np.array(list(values.reasons), dtype=np.int64))
     worst = {
-        int(np.searchsorted(rows, row)): worst_loss(row, values, market, moves, shifts_points)
+        int(np.searchsorted(rows, row)): _worst(row, values, market, moves, shifts_points)
         for row in unvalued.tolist()
     }
     return Cells(
@@ -83,12 +82,10 @@ def cells_of(
     )
 
 
-def worst_loss(row: int, values: Values, market: MarketView, moves: Floats, shifts_points: Floats) -> Floats:
-    """The most that one contract of a row without a value can lose, float64[m, v]; its vol follows spot by the dynamics."""
-    worst = worst_case(reach(market, values, row), float(values.spot[row]), float(market.variance_years[row]))
-    by_move = worst[Measure.DELTA_USD] * np.abs(moves)[:, None]
-    points = np.abs(beta_moves(market, values.dynamics, row, moves))[:, None] * 100.0 + np.abs(shifts_points)
-    return np.asarray(by_move + worst[Measure.VEGA_USD_PER_POINT] * points)
+def _worst(row: int, values: Values, market: MarketView, moves: Floats, shifts_points: Floats) -> Floats:
+    """`worst_loss` of one contract in every cell, float64[m, v]; its vol follows spot by the dynamics."""
+    followed = np.abs(beta_moves(market, values.dynamics, row, moves))[:, None] * 100.0
+    return worst_loss(market, values, row, moves[:, None], followed + np.abs(shifts_points))
 
 
 def pnl_by_groups(
