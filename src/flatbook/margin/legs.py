@@ -67,13 +67,13 @@ class Legs:
     def take(self, rows: Ints) -> "Legs":
         """These legs only."""
         picked = rows.tolist()
-        columns: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
-        return Legs(
-            **{
-                name: tuple(column[row] for row in picked) if isinstance(column, tuple) else column[rows]
-                for name, column in columns.items()
-            }
-        )
+        columns: dict[str, Any] = {}
+        for item in fields(self):
+            column = getattr(self, item.name)
+            columns[item.name] = (
+                tuple(column[row] for row in picked) if isinstance(column, tuple) else column[rows]
+            )
+        return Legs(**columns)
 
     def accounts(self) -> Iterator[tuple[str, Ints]]:
         """Each group with the rows of its legs, in order of first appearance."""
