@@ -62,7 +62,7 @@ class Legs:
     @property
     def is_option(self) -> Bools:
         """Which legs are options."""
-        return np.abs(self.kind) == 1
+        return np.asarray(np.abs(self.kind) == 1)
 
     def take(self, rows: Ints) -> "Legs":
         """These legs only."""
