@@ -17,7 +17,8 @@ from flatbook.kernels import european, premium_tile
 from flatbook.kernels.american_vol import implied_vol_with_tables
 from flatbook.kernels.andersen_lake import ACCURATE, FAST, value_american
 from flatbook.kernels.premium_table import build_tables
-from flatbook.kernels.table_values import reprice_with_tables, value_with_tables
+from flatbook.kernels.table_slides import reprice_with_tables
+from flatbook.kernels.table_values import value_with_tables
 
 SPOT = 100.0
 TOLERANCE = 3e-5

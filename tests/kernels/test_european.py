@@ -362,6 +362,25 @@ def test_a_cell_is_the_price_at_the_moved_forward_and_shifted_vol():
         assert pytest.approx(np.array(naive.reprice(*option, MOVES, SHIFTS)), abs=1e-11) == grid
 
 
+def test_a_call_and_a_put_beside_each_other_are_each_price_to_the_bit():
+    """Pairs, ones between them, pairs across the end of a tile, and neighbours that are no pair for one number each."""
+    random = np.random.default_rng(5)
+    strike = np.repeat(random.uniform(60.0, 140.0, 200), 2)
+    sign = np.tile([1.0, -1.0], 200)
+    sign[40:44], sign[90] = 1.0, -1.0
+    columns = [np.full(400, 100.0), strike, np.full(400, 0.3), np.full(400, 0.25), np.full(400, 0.99), sign]
+    for number, row in enumerate((11, 31, 51, 71, 111)):
+        columns[number][row] *= 1.01
+    columns = [np.delete(column, 7) for column in columns]
+    cells = reprice_european(*columns, MOVES, SHIFTS)
+    forward, strike, years, vol, discount, sign = columns
+    for j, move in enumerate(MOVES):
+        for k, shift in enumerate(SHIFTS):
+            shifted = np.maximum(vol + shift, np.minimum(vol, 0.001))
+            alone = price_european(forward * (1.0 + move), strike, years, shifted, discount, sign)
+            assert np.array_equal(alone, cells[:, j, k])
+
+
 def test_cells_outside_the_model_are_nan_and_no_others():
     inputs = columns(100.0, 100.0, 0.5, [0.2, -0.1, math.nan], 1.0, CALL)
     cells = reprice_european(*inputs, np.array([0.0, -1.0, math.nan]), np.array([0.0, 0.5, math.nan]))

@@ -17,9 +17,9 @@ from flatbook.kernels import andersen_lake as al
 from flatbook.kernels import black, premium_tile, table_values
 from flatbook.kernels.andersen_lake import ACCURATE, REFERENCE
 from flatbook.kernels.premium_table import NO_PREMIUM, NO_TABLE, READY, TOO_COARSE, build_tables
+from flatbook.kernels.table_slides import reprice_with_tables
 from flatbook.kernels.table_values import (
     new_chain,
-    reprice_with_tables,
     settle_chain,
     value_chain,
     value_with_tables,
@@ -263,9 +263,9 @@ from flatbook.kernels import andersen_lake as al, premium_tile
 from flatbook.kernels.american_vol import implied_vol_american, implied_vol_with_tables
 from flatbook.kernels.exercise_rule import make_rule
 from flatbook.kernels.premium_table import build_tables
+from flatbook.kernels.table_slides import reprice_with_tables
 from flatbook.kernels.table_values import (
     new_chain,
-    reprice_with_tables,
     settle_chain,
     value_chain,
     value_with_tables,

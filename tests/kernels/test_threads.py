@@ -22,6 +22,7 @@ from flatbook.kernels import (
     european_vol,
     premium_table,
     premium_tile,
+    table_slides,
     table_values,
     tick,
 )
@@ -186,7 +187,7 @@ def values_of_a_settled_chain(market, rows):
 def slides_of_tables(market, rows):
     strike, _, vol, _, _, _, index = picked(market, rows)
     out = np.empty((rows.size, MOVES.size, SHIFTS.size))
-    table_values.reprice_with_tables(market.tables, spots(market), index, strike, vol, MOVES, SHIFTS, out)
+    table_slides.reprice_with_tables(market.tables, spots(market), index, strike, vol, MOVES, SHIFTS, out)
     return (out,)
 
 
@@ -286,7 +287,7 @@ BULK = [
     Bulk(tables_of_expiries, (premium_table.build_tables,), 8),
     Bulk(values_of_tables, (table_values.value_with_tables,), ROWS),
     Bulk(values_of_a_settled_chain, (table_values.settle_chain, table_values.value_chain), ROWS),
-    Bulk(slides_of_tables, (table_values.reprice_with_tables,), ROWS),
+    Bulk(slides_of_tables, (table_slides.reprice_with_tables,), ROWS),
     Bulk(vols_of_tables, (american_vol.implied_vol_with_tables,), ROWS),
     Bulk(values_and_quotes_of_a_tick, (tick.reprice_class,), ROWS),
     Bulk(prices_on_grids, (dividend_grid.price_cash_dividends,), FEW),

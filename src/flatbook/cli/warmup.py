@@ -30,6 +30,7 @@ from flatbook.kernels import (
     premium_table,
     premium_tile,
     scenarios,
+    table_slides,
     table_values,
     tick,
     tree,
@@ -102,7 +103,7 @@ def _use_tables() -> None:
     premium_table.build_tables(expiry, andersen_lake.ACCURATE, 1e-3, tables, states)
     series = (tables, _ONE, _FIRST, _ONE, _ONE * 0.2)
     table_values.value_with_tables(*series, np.empty((5, 1)), _CODE.copy())
-    table_values.reprice_with_tables(*series, *_STILL, np.empty((1, 1, 1)))
+    table_slides.reprice_with_tables(*series, *_STILL, np.empty((1, 1, 1)))
     american_vol.implied_vol_with_tables(
         *series[:4], _ONE * 0.06, _ONE * 1e-9, _ONE.copy(), _ONE.copy(), _CODE.copy()
     )
@@ -163,7 +164,16 @@ FAMILIES: dict[str, tuple[Step, ...]] = {
         lambda: grouped_sums.add_by_group(
             _FIRST, _FIRST, _ONE, np.ones((1, 1)), np.ones((1, 1)), _ONE.copy()
         ),
-        lambda: grouped_sums.add_lines(_FIRST[None, :], _FIRST, _ONE, np.ones((1, 1)), np.ones((1, 1))),
+        lambda: grouped_sums.add_lines(
+            _FIRST[None, :],
+            _FIRST[None, :],
+            _FIRST[None, :],
+            _FIRST,
+            _ONE,
+            np.ones((1, 1)),
+            np.ones((1, 1)),
+            np.ones((1, 1)),
+        ),
         lambda: grouped_sums.scale_gain(np.ones((1, 1)), _ONE, _ONE),
     ),
     "European implied volatilities": (lambda: european_vol.implied_vol_european(*_QUOTE),),

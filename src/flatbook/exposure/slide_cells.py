@@ -7,6 +7,7 @@ positions times cells. A series without a value has no cells: it loses in every 
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,9 +15,13 @@ from flatbook.exposure.aggregate import worst_loss
 from flatbook.kernels.grouped_sums import add_lines
 from flatbook.market.view import MarketView
 from flatbook.model.table import Floats, Ints
-from flatbook.valuation.revalue import Ready, revalue
+from flatbook.valuation.chain import Executor
+from flatbook.valuation.revalue import Ready, revalue, valued
 from flatbook.valuation.spot_vol import beta_moves
 from flatbook.valuation.values import Values
+
+_STEADY = 8  # lines that an axis stays in a group, on average, for its lines to be summed by run
+_PAIRS_MAX = 256  # of groups, whose sums fit a cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +63,11 @@ def cells_of(
     shift_weight: Floats | None = None,
     followed: Floats | None = None,
     ready: Ready | None = None,
+    executor: Executor | None = None,
 ) -> Cells:
     """Revalue every row in every cell; parameters as for `revalue`, rows in any order."""
-    rows = np.unique(rows)
+    if not (rows[1:] > rows[:-1]).all():
+        rows = np.unique(rows)
     pnl = revalue(
         market,
         values,
@@ -71,11 +78,11 @@ def cells_of(
         shift_weight=shift_weight,
         followed=followed,
         ready=ready,
+        executor=executor,
     )
-    unvalued = np.intersect1d(rows, np.array(list(values.reasons), dtype=np.int64))
     worst = {
-        int(np.searchsorted(rows, row)): _worst(row, values, market, moves, shifts_points)
-        for row in unvalued.tolist()
+        place: _worst(int(rows[place]), values, market, moves, shifts_points)
+        for place in np.flatnonzero(~valued(values, rows)).tolist()
     }
     return Cells(
         rows=rows, moves=moves, shifts_points=shifts_points, years_later=years_later, pnl=pnl, worst=worst
@@ -111,23 +118,91 @@ def pnl_by_groups(
     """
     k, m, v = cells.pnl.shape
     at, held = cells.at(rows), quantity != 0
-    starts = np.cumsum((0, *sizes))
-    groups = groups + starts[:-1, None]
-    out = np.zeros((int(starts[-1]), m * v))
     valued = held
     if cells.worst:
         valued = held & ~np.isin(at, np.fromiter(cells.worst, dtype=np.int64, count=len(cells.worst)))
-    add_lines(
-        np.ascontiguousarray(groups[:, valued]),
-        at[valued],
-        quantity[valued].astype(np.float64),
+    lines = np.flatnonzero(valued)
+    out = _summed(
+        groups[:, lines] if lines.size < at.size else groups,
+        sizes,
+        at[lines],
+        quantity[lines].astype(np.float64),
         cells.pnl.reshape(k, m * v),
-        out,
     )
-    out = out.reshape(-1, m, v)
     for line in np.flatnonzero(held & ~valued).tolist():
-        out[groups[:, line]] -= abs(int(quantity[line])) * cells.worst[int(at[line])]
-    return [out[start:stop] for start, stop in pairwise(starts.tolist())]
+        worst = abs(int(quantity[line])) * cells.worst[int(at[line])].reshape(-1)
+        for axis, totals in enumerate(out):
+            totals[groups[axis, line]] -= worst
+    return [totals.reshape(-1, m, v) for totals in out]
+
+
+def _summed(groups: Ints, sizes: tuple[int, ...], at: Ints, quantity: Floats, pnl: Floats) -> list[Floats]:
+    """Sums of each axis, float64[groups, cells].
+
+    Axes whose groups run on from line to line are summed by run; small ones are summed together, by pairs of their groups; one
+    on which every line is a group is not summed at all.
+    """
+    plan = _planned(groups, sizes)
+    pairs = [
+        (a, b, groups[a] * sizes[b] + groups[b]) for a, b in plan.pairs
+    ]  # a pair's groups are told as one
+    summed = [*plan.runs, *plan.alone]
+    spans = [sizes[axis] for axis in summed] + [sizes[a] * sizes[b] for a, b in plan.pairs]
+    starts = np.cumsum((0, *spans))
+    totals = np.zeros((int(starts[-1]), pnl.shape[1]))
+    placed = [groups[axis] + start for axis, start in zip(summed, starts, strict=False)]
+    placed += [told + start for (_, _, told), start in zip(pairs, starts[len(summed) :], strict=False)]
+    products = np.empty((len(plan.own) * at.size, pnl.shape[1]))
+    own = [groups[axis] + n * at.size for n, axis in enumerate(plan.own)]
+    add_lines(
+        _lines(placed[: len(plan.runs)], at.size),
+        _lines(placed[len(plan.runs) :], at.size),
+        _lines(own, at.size),
+        at,
+        quantity,
+        pnl,
+        totals,
+        products,
+    )
+    parts = [totals[start:stop] for start, stop in pairwise(starts.tolist())]
+    found = dict(zip(summed, parts, strict=False))
+    for n, axis in enumerate(plan.own):
+        found[axis] = products[n * at.size : (n + 1) * at.size]
+    for (a, b), part in zip(plan.pairs, parts[len(summed) :], strict=True):
+        block = part.reshape(sizes[a], sizes[b], -1)
+        found[a], found[b] = block.sum(axis=1), block.sum(axis=0)
+    return [found[axis] for axis in range(len(sizes))]
+
+
+class _Plan(NamedTuple):
+    """How each axis is summed."""
+
+    runs: list[int]
+    own: list[int]
+    pairs: list[tuple[int, int]]
+    alone: list[int]
+
+
+def _planned(groups: Ints, sizes: tuple[int, ...]) -> _Plan:
+    lines = groups.shape[1]
+    changes = (groups[:, 1:] != groups[:, :-1]).sum(axis=1)
+    runs, own, waiting = [], [], []
+    for axis in sorted(range(len(sizes)), key=lambda axis: sizes[axis]):
+        if changes[axis] * _STEADY <= lines:
+            runs.append(axis)
+        elif sizes[axis] == lines and np.bincount(groups[axis], minlength=1).max() == 1:
+            own.append(axis)
+        else:
+            waiting.append(axis)
+    pairs = []
+    while len(waiting) > 1 and sizes[waiting[0]] * sizes[waiting[1]] <= _PAIRS_MAX:
+        pairs.append((waiting[0], waiting[1]))
+        waiting = waiting[2:]
+    return _Plan(runs, own, pairs, waiting)
+
+
+def _lines(of: list[Ints], size: int) -> Ints:
+    return np.array(of, dtype=np.int64).reshape(len(of), size)
 
 
 def pnl_of_underlyings(quantity: Ints, cells: Cells, market: MarketView) -> Floats:

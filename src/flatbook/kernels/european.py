@@ -27,6 +27,7 @@ from flatbook.kernels.european_tile import (
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.int32]
+Integers = NDArray[np.int64]
 
 PRICE, DELTA, GAMMA, VEGA, THETA, RHO, VANNA, VOLGA, CHARM, DIVIDEND_RHO, SPEED = range(COLUMNS)
 EXPIRY_SPOT, EXPIRY_FORWARD, EXPIRY_YEARS, EXPIRY_DISCOUNT, EXPIRY_FIXED = range(5)
@@ -214,6 +215,7 @@ def reprice_european_into(
     ----------
     out : float64[n, n_moves, n_shifts]
         Written, price units; NaN outside the model. Without move and shift it is `price_european_into`, to the bit.
+        A call and a put of one strike and vol that stand together share the work.
     forward, strike, years, vol, discount, sign : float64[n]
         As for `value_european_into`.
     moves : float64[n_moves]
@@ -222,24 +224,72 @@ def reprice_european_into(
         Annual decimal, parallel. A shift takes a vol no lower than 0.001, or than itself where it was lower.
     """
     tile = np.empty(part.ROWS * TILE)
-    cells = np.empty((shifts.size, TILE))
-    for start in range(0, strike.size, TILE):
-        count = min(TILE, strike.size - start)
-        _load_options(tile, forward, strike, years, discount, sign, start, count)
+    cells = np.empty((2, shifts.size, TILE))
+    rows, twins = _ones_and_twins(forward, strike, years, vol, discount, sign)
+    base, time_value = np.empty((2, TILE)), np.empty(TILE)
+    for start in range(0, rows.size, TILE):
+        some, twin = rows[start : start + TILE], twins[start : start + TILE]
+        paired = twin.max() >= 0
+        for i in range(TILE):
+            row = some[min(i, some.size - 1)]
+            base[0, i], base[1, i] = forward[row], vol[row]
+            tile[part.STRIKE + i], tile[part.ROOT_YEARS + i] = strike[row], np.sqrt(years[row])
+            tile[part.DISCOUNT + i], tile[part.SIGN + i] = discount[row], sign[row]
         for j in range(moves.size):
-            load(tile, part.FORWARD, forward, start, count)
             for i in range(TILE):
-                tile[part.FORWARD + i] *= 1.0 + moves[j]
+                tile[part.FORWARD + i] = base[0, i] * (1.0 + moves[j])
             measure_distance(tile)
             for k in range(shifts.size):
-                load(tile, part.VOL, vol, start, count)
+                tile[part.VOL : part.VOL + TILE] = base[1]
                 _shift_vol(tile, shifts[k])
                 find_time_value(tile)
+                store(time_value, 0, tile, part.TIME_VALUE, TILE)  # the price takes its place
                 find_price(tile)
-                store(cells[k], 0, tile, part.OUT, count)
-            for i in range(count):
+                store(cells[0, k], 0, tile, part.OUT, TILE)
+                if paired:
+                    _turn(tile)
+                    load(tile, part.TIME_VALUE, time_value, 0, TILE)
+                    find_price(tile)
+                    store(cells[1, k], 0, tile, part.OUT, TILE)
+                    _turn(tile)
+            for i in range(some.size):
                 for k in range(shifts.size):
-                    out[start + i, j, k] = cells[k, i]
+                    out[some[i], j, k] = cells[0, k, i]
+                if twin[i] >= 0:
+                    for k in range(shifts.size):
+                        out[twin[i], j, k] = cells[1, k, i]
+
+
+@njit(cache=True, error_model="numpy")
+def _ones_and_twins(
+    forward: Floats, strike: Floats, years: Floats, vol: Floats, discount: Floats, sign: Floats
+) -> tuple[Integers, Integers]:
+    """Rows to find a time value for, and beside each the row after it where that is its call or put; -1 otherwise."""
+    rows, twins = np.empty(strike.size, dtype=np.int64), np.full(strike.size, -1, dtype=np.int64)
+    count, i = 0, 0
+    while i < strike.size:
+        rows[count] = i
+        j = i + 1
+        if (
+            j < strike.size
+            and strike[j] == strike[i]
+            and vol[j] == vol[i]
+            and forward[j] == forward[i]
+            and years[j] == years[i]
+            and discount[j] == discount[i]
+            and sign[j] == -sign[i]
+        ):
+            twins[count] = j
+            i += 1
+        count, i = count + 1, i + 1
+    return rows[:count], twins[:count]
+
+
+@njit(cache=True, error_model="numpy")
+def _turn(tile: Floats) -> None:
+    """Calls become puts, and puts calls."""
+    for i in range(TILE):
+        tile[part.SIGN + i] = -tile[part.SIGN + i]
 
 
 @njit(cache=True, error_model="numpy")

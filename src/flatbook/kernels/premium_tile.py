@@ -105,6 +105,47 @@ def _contract(table: Floats, panel: int, tile: Floats) -> None:
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
+def settle_levels(table: Floats, tile: Floats) -> None:
+    """`settle_vol` without slopes, for a tile that is asked for prices alone: rows DEPTH and POWERS, to the bit."""
+    low, width, panels = table[LOG_VOL_LOW], table[PANEL_WIDTH], table[PANELS]
+    root = table[ROOT_YEARS]
+    for j in range(TILE):
+        at = (log_ratio(tile[VOL * TILE + j], 1.0) - low) / width
+        which = min(max(math.floor(at), 0.0), panels - 1.0)
+        tile[WHICH * TILE + j] = which
+        tile[_Z * TILE + j] = min(max(2.0 * (at - which) - 1.0, -1.0), 1.0)
+        tile[DEVIATION * TILE + j] = tile[VOL * TILE + j] * root
+    for p in range(int(panels)):
+        which = float(p)
+        present = 0
+        for j in range(TILE):
+            present += 1 if tile[WHICH * TILE + j] == which else 0
+        if present > 0:
+            _contract_levels(table, p, tile)
+    for j in range(TILE):
+        tile[DEPTH * TILE + j] = tile[DEVIATION * TILE + j] * exponential(tile[DEPTH * TILE + j])
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _contract_levels(table: Floats, panel: int, tile: Floats) -> None:
+    """`_contract` without slopes."""
+    first, which = HEAD + panel * PANEL, float(panel)
+    for row in range(1 + int(table[ETA_POWERS])):
+        at = first + row * VOL_POWERS
+        c0, c1, c2, c3 = table[at], table[at + 1], table[at + 2], table[at + 3]
+        c4, c5, c6, c7 = table[at + 4], table[at + 5], table[at + 6], table[at + 7]
+        to = (DEPTH if row == 0 else POWERS + row - 1) * TILE
+        value = tile[to : to + TILE]
+        for j in range(TILE):
+            z = tile[_Z * TILE + j]
+            z2 = z * z
+            z4 = z2 * z2
+            sum_ = ((c0 + c1 * z) + (c2 + c3 * z) * z2) + ((c4 + c5 * z) + (c6 + c7 * z) * z2) * z4
+            held = value[j]
+            value[j] = sum_ if tile[WHICH * TILE + j] == which else held
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def find_premium(table: Floats, tile: Floats) -> None:
     """Premium with its slope and curvature in the spot and its slope in the vol, from LOG_SPOT and `settle_vol`.
 

@@ -1,4 +1,4 @@
-"""American values of many series from premium tables: with their greeks, alone, and on a grid of scenarios.
+"""American values of many series from premium tables, with their greeks; scenarios are in `table_slides`.
 
 Sources: those of `premium_tile` and `tick_lanes`. Series that share a table should stand together: what their vols
 decide is found for them at once; a series' answer does not depend on that order, nor on its neighbours. Where a table
@@ -38,7 +38,6 @@ WAITS, EXERCISES, NEVER_EARLY = al.WAITS, al.EXERCISES, al.NEVER_EARLY
 OUTSIDE_TABLE, WITHOUT_TABLE = 6, 7
 
 SPOT, STRIKE = range(pt.FREE, pt.FREE + 2)
-_VOL_FLOOR = 0.001  # a shift takes a vol no lower, so that a large one stays inside the model
 _EDGE = 1e-12  # of log vol: the ends of the range belong to the table
 _EUROPEAN_VOLS = (1e-4, 50.0)
 _DEVIATION_MIN, _DEVIATION_MAX = 1e-9, 100.0
@@ -138,59 +137,6 @@ def value_chain(spot: Floats, index: Indices, chain: Floats, out: Floats, standi
     one_spot = share_spot(spot, chain[: lanes.SCRATCH])
     for first in range(0, index.size, TILE):
         value_kept(spot, index, first, min(first + TILE, index.size), one_spot, chain, out, standing)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def reprice_with_tables(
-    tables: Floats,
-    spot: Floats,
-    index: Indices,
-    strike: Floats,
-    vol: Floats,
-    moves: Floats,
-    shifts: Floats,
-    out: Floats,
-) -> None:
-    """Price each series at every spot * (1 + move) and vol + shift; what depends on the vol alone is shared by moves.
-
-    Parameters
-    ----------
-    tables, spot, index, strike, vol
-        As for `value_with_tables`.
-    moves : float64[n_moves]
-        Relative, above -1.
-    shifts : float64[n_shifts]
-        Annual decimal, parallel; a shift takes a vol no lower than 0.001, or than itself where it was lower.
-    out : float64[n, n_moves, n_shifts]
-        Written, price units; NaN where the table does not reach.
-    """
-    settling = pt.new_tile()
-    block = lanes.new_lanes(1)
-    tile, kept = block[: lanes.SCRATCH], block[lanes.SCRATCH :]
-    standing = np.empty(TILE, dtype=np.int8)
-    shifted = np.empty(TILE)
-    for first in range(0, index.size, TILE):
-        last = min(first + TILE, index.size)
-        some, count = index[first:last], last - first
-        for k in range(shifts.size):
-            for i in range(count):
-                floor = min(vol[first + i], _VOL_FLOOR)
-                shifted[i] = max(vol[first + i] + shifts[k], floor)
-            _keep_tile(
-                tables,
-                spot,
-                some,
-                strike[first:last],
-                shifted[:count],
-                standing[:count],
-                settling,
-                kept,
-            )
-            for j in range(moves.size):
-                _spread_spots(spot, some, moves[j], tile)
-                lanes.price_lanes(kept, tile)
-                for i in range(count):
-                    out[first + i, j, k] = tile[lanes.OUT + i]
 
 
 @njit(cache=True, error_model="numpy")

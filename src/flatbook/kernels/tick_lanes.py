@@ -46,9 +46,9 @@ KEPT = _POWERS + pt.ETA_POWERS_MAX // 4 * _GROUP
 
 _PER_ROOT_TWO_PI = 1.0 / math.sqrt(2.0 * math.pi)
 _NO_PREMIUM = -1e4  # logarithm of a premium that is none
-_FAR = 1e6  # of the logarithm of the spot: a boundary that is never reached
-_NO_END = 1e300
-_NO_FLOOR = 1e300  # what a European price may be below its intrinsic value
+FAR = 1e6  # of the logarithm of the spot: a boundary that is never reached
+NO_END = 1e300
+NO_FLOOR = 1e300  # what a European price may be below its intrinsic value
 _NAN = math.nan
 
 
@@ -90,11 +90,11 @@ def keep_lane(
     kept[_ROOT_YEARS + lane] = root
     kept[_RATE + lane], kept[_CARRY + lane] = table[pt.RATE], carry
     kept[_HALF_VARIANCE + lane] = 0.5 * vol * vol
-    kept[_SLACK + lane] = _NO_FLOOR if table[pt.STATE] == EUROPEAN else 0.0
-    kept[_BOUNDARY + lane] = table[pt.LOG_CAP] - tile[pt.DEPTH * TILE + j] if early else -_FAR
+    kept[_SLACK + lane] = NO_FLOOR if table[pt.STATE] == EUROPEAN else 0.0
+    kept[_BOUNDARY + lane] = table[pt.LOG_CAP] - tile[pt.DEPTH * TILE + j] if early else -FAR
     kept[_DEPTH_PER_VOL + lane] = tile[pt.DEPTH_PER_VOL * TILE + j] if early else 0.0
     kept[_PER_END + lane] = 2.0 / table[pt.ETA_MAX] if early else 0.0
-    kept[_END + lane] = table[pt.ETA_MAX] if early else _NO_END
+    kept[_END + lane] = table[pt.ETA_MAX] if early else NO_END
     powers = int(table[pt.ETA_POWERS]) if early else 0
     z_per_vol = tile[pt.Z_PER_VOL * TILE + j]
     for k in range(pt.ETA_POWERS_MAX):
@@ -121,18 +121,7 @@ def value_lanes(kept: Floats, tile: Floats) -> None:
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
-def price_lanes(kept: Floats, tile: Floats) -> None:
-    """Row OUT + PRICE and ETA of `value_lanes`, to the bit."""
-    groups = int(kept[GROUPS])
-    _start(kept, tile)
-    for g in range(groups - 1, -1, -1):
-        at = _POWERS + g * _GROUP
-        _add_powers_alone(kept[at : at + _GROUP], tile)
-    _price(groups > 0, kept, tile)
-
-
-@njit(cache=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
-def _european(
+def european_put(
     ratio: float, d1: float, deviation: float, discount: float, yielded: float
 ) -> tuple[float, float, float]:
     """European put of strike one: its value, the shares it is short times the spot, their density times the spot."""
@@ -177,7 +166,7 @@ def _value_european(kept: Floats, tile: Floats) -> None:
         up, down = kept[_STRIKE + j] * tile[PER_SPOT + j], tile[SPOT + j] * kept[_PER_STRIKE + j]
         ratio = up if way < 0.0 else down
         d1 = level * per_deviation + kept[_SHIFT + j]
-        value, shares, worth = _european(
+        value, shares, worth = european_put(
             ratio, d1, kept[_DEVIATION + j], kept[_DISCOUNT + j], kept[_YIELDED + j]
         )
         first = 0.0 - shares  # not -shares: a -0 would turn 0 beside a neighbour that has a premium
@@ -199,7 +188,7 @@ def _start(kept: Floats, tile: Floats) -> None:
         up, down = kept[_STRIKE + j] * tile[PER_SPOT + j], tile[SPOT + j] * kept[_PER_STRIKE + j]
         ratio = up if way < 0.0 else down
         d1 = level * per_deviation + kept[_SHIFT + j]
-        value, shares, worth = _european(
+        value, shares, worth = european_put(
             ratio, d1, kept[_DEVIATION + j], kept[_DISCOUNT + j], kept[_YIELDED + j]
         )
         first = 0.0 - shares  # not -shares: a -0 would turn 0 beside a neighbour that has a premium
@@ -233,15 +222,6 @@ def _add_powers(rows: Floats, tile: Floats) -> None:
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _add_powers_alone(rows: Floats, tile: Floats) -> None:
-    for j in range(TILE):
-        u = tile[_U + j]
-        p0 = tile[_P0 + j] * u + rows[3 * TILE + j]
-        p0 = (p0 * u + rows[2 * TILE + j]) * u + rows[TILE + j]
-        tile[_P0 + j] = p0 * u + rows[j]
-
-
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _value_american(kept: Floats, tile: Floats) -> None:
     """Add the premium; where exercise is best: intrinsic value, the sign, nothing else."""
     for j in range(TILE):
@@ -266,17 +246,3 @@ def _value_american(kept: Floats, tile: Floats) -> None:
         tile[OUT + 2 * TILE + j] = gamma if waits else 0.0
         tile[OUT + 3 * TILE + j] = vega if waits else 0.0
         tile[OUT + 4 * TILE + j] = theta if waits else 0.0
-
-
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _price(early: bool, kept: Floats, tile: Floats) -> None:
-    """Row OUT + PRICE as `_value_european` or `_value_american` find it."""
-    for j in range(TILE):
-        spot, strike, way = tile[SPOT + j], kept[_STRIKE + j], kept[_WAY + j]
-        eta, end = tile[ETA + j], kept[_END + j]
-        level = tile[_P0 + j] - (0.5 * (eta * eta - end * end) if eta > end else 0.0)
-        value = tile[VALUE + j] + (exponential(level) if early else 0.0)
-        gain = way * (strike - spot)
-        price = (spot if way < 0.0 else strike) * value
-        price = max(price, way * (strike - spot) - kept[_SLACK + j])
-        tile[OUT + j] = gain if eta < 0.0 else price

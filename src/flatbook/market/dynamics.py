@@ -63,6 +63,11 @@ class SpotVolDynamics:
             )
             raise InvalidValueError(msg)
 
+    @property
+    def keeps_strikes(self) -> bool:
+        """Whether the vol of a fixed strike stays whatever spot does."""
+        return self.beta == 0.0 and all(ratio == 1.0 for ratio in self.stickiness)
+
     def stickiness_at(self, years: Floats) -> Floats:
         """R at each time to expiry, float64[n]; NaN for NaN."""
         time = np.log(np.maximum(years, self.tenor_years[0]))

@@ -72,7 +72,7 @@ _HALVED_FROM = {  # rows of a part from which two threads are worth their handin
     Engine.ESCROWED: 8,
 }
 _BLOCK_CELLS = 1 << 16
-_BLOCK_ROWS_MIN = 32
+_BLOCK_ROWS = (32, 256)  # at least; and in whole multiples, where there are as many: tiles are full then
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,12 +315,16 @@ def imply_into(
 
 
 def _jobs(option_class: OptionClass, choice: Choice) -> Iterator[tuple[Ints, Engine, Setting]]:
-    """Rows of each engine and setting, long ones in halves; a table's rows stand together."""
+    """Rows of each engine and setting, long ones in halves; a table's rows stand together, as do call and put of a strike."""
     for number in np.unique(choice.setting).tolist():
         setting = SETTINGS[number]
         at = np.flatnonzero(choice.setting == number)
         if setting.engine is Engine.TABLE:
             at = at[np.lexsort((option_class.sign[at] > 0.0, option_class.expiry_index[at]))]
+        elif setting.engine is Engine.BLACK:
+            at = at[
+                np.lexsort((option_class.sign[at], option_class.strike[at], option_class.expiry_index[at]))
+            ]
         pieces = 2 if at.size >= _HALVED_FROM[setting.engine] else 1
         for piece in np.array_split(at, pieces):
             yield piece, setting.engine, setting
@@ -342,7 +346,9 @@ def _at_time(prepared: Prepared, years_later: float, cells: int, executor: Execu
 
 def _blocks(rows: int, cells: int) -> Iterator[slice]:
     """Runs of rows whose cells fit a cache."""
-    step = max(_BLOCK_CELLS // cells, _BLOCK_ROWS_MIN)
+    least, whole = _BLOCK_ROWS
+    step = max(_BLOCK_CELLS // cells, least)
+    step -= step % whole if step > whole else 0
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))
 

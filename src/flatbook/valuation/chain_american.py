@@ -16,6 +16,7 @@ from flatbook.kernels import (
     european,
     premium_table,
     premium_tile,
+    table_slides,
     table_values,
 )
 from flatbook.kernels.american_greeks import value_american_greeks
@@ -161,7 +162,7 @@ class TablePart:
     def reprice(self, here: slice, moves: Floats, shifts: Floats, out: Floats) -> None:
         """Write the prices of the scenarios, as `Part` has it."""
         rows, index = self.rows, self.index[here]
-        table_values.reprice_with_tables(
+        table_slides.reprice_with_tables(
             self.tables, self.spot, index, rows.strike[here], rows.vol[here], moves, shifts, out
         )
         missing = np.isnan(out)

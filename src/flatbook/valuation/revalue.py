@@ -14,7 +14,7 @@ from flatbook.market.view import MarketView
 from flatbook.model.instruments import Kind
 from flatbook.model.table import Bools, Floats, Ints
 from flatbook.valuation.chain import Prepared, aged, prepare, refreshed, reprice_into
-from flatbook.valuation.chain_class import VOL_FLOOR
+from flatbook.valuation.chain_class import VOL_FLOOR, Executor
 from flatbook.valuation.chain_dividends import GridPart
 from flatbook.valuation.market_class import classes_of
 from flatbook.valuation.spot_vol import vol_moves
@@ -55,7 +55,7 @@ class _Scenario:
 
 def make_ready(market: MarketView, values: Values, rows: Ints, cells: int) -> Ready:
     """Choose engines for the valued options among `rows`, each to be priced `cells` times or more."""
-    options = rows[_valued(values, rows) & market.table.is_option[rows]]
+    options = rows[valued(values, rows) & market.table.is_option[rows]]
     parts = tuple(
         (np.searchsorted(options, some), prepare(option_class, tolerance=tolerance, uses=float(cells)))
         for some, option_class, tolerance in classes_of(market, options)
@@ -71,7 +71,7 @@ def renewed(ready: Ready, market: MarketView, values: Values) -> Ready:
     same = len(places) == len(ready.parts) and all(
         np.array_equal(place, old) for place, (old, _) in zip(places, ready.parts, strict=True)
     )
-    if not (same and _valued(values, ready.rows).all()):
+    if not (same and valued(values, ready.rows).all()):
         return make_ready(market, values, ready.rows, uses)
     parts = (
         (at, refreshed(prepared, option_class))
@@ -91,6 +91,7 @@ def revalue(
     shift_weight: Floats | None = None,
     followed: Floats | None = None,
     ready: Ready | None = None,
+    executor: Executor | None = None,
 ) -> Floats:
     """P&L of one contract of each row, in USD.
 
@@ -112,6 +113,8 @@ def revalue(
         What the volatility of each of `rows` does by itself at each move, decimal; as the dynamics say otherwise.
     ready : Ready, optional
         Of this market, and of exactly the options among `rows`.
+    executor : Executor, optional
+        Runs parts of the rows at once; the bits are the same without.
 
     Returns
     -------
@@ -119,8 +122,8 @@ def revalue(
         Exactly 0 where nothing moves and no time passes; NaN where a row has no value.
     """
     table = market.table
-    valued = _valued(values, rows)
-    options = np.flatnonzero(valued & table.is_option[rows])
+    known = valued(values, rows)
+    options = np.flatnonzero(known & table.is_option[rows])
     some = rows[options]
     scenario = _Scenario(
         moves=moves,
@@ -129,23 +132,31 @@ def revalue(
         weight=shift_weight[some] if shift_weight is not None else np.ones(some.size),
         years_later=years_later,
     )
-    pnl = _options(market, values, some, ready, scenario)
+    pnl = _options(market, values, some, ready, scenario, executor)
     if options.size == rows.size:
         return pnl
     out = np.full((rows.size, moves.size, shifts_points.size), np.nan)
     out[options] = pnl
-    for where in np.flatnonzero(valued & ~table.is_option[rows]):
+    for where in np.flatnonzero(known & ~table.is_option[rows]):
         out[where] = _linear(market, values, int(rows[where]), moves)[:, None]
     return out
 
 
-def _valued(values: Values, rows: Ints) -> Bools:
+def valued(values: Values, rows: Ints) -> Bools:
+    """Which rows have a value."""
+    if not values.reasons:
+        return np.ones(rows.size, dtype=np.bool_)
     without = np.fromiter(values.reasons, dtype=np.int64, count=len(values.reasons))
     return ~np.isin(rows, without)
 
 
 def _options(
-    market: MarketView, values: Values, rows: Ints, ready: Ready | None, scenario: _Scenario
+    market: MarketView,
+    values: Values,
+    rows: Ints,
+    ready: Ready | None,
+    scenario: _Scenario,
+    executor: Executor | None,
 ) -> Floats:
     """P&L of option rows: every cell against the cell where nothing moves, by one engine."""
     table, cells = market.table, (scenario.moves.size + 1) * (scenario.shifts.size + 1)
@@ -154,11 +165,11 @@ def _options(
     ready = ready or make_ready(market, values, rows, cells)
     assert np.array_equal(ready.rows, rows), "made ready for other rows"
     if len(ready.parts) == 1:
-        pnl, base = _at_time(ready.parts[0][1], scenario)
+        pnl, base = _at_time(ready.parts[0][1], scenario, executor)
     else:
         pnl, base = np.empty((rows.size, scenario.moves.size, scenario.shifts.size)), np.empty(rows.size)
         for at, prepared in ready.parts:
-            pnl[at], base[at] = _at_time(prepared, scenario.of(at))
+            pnl[at], base[at] = _at_time(prepared, scenario.of(at), executor)
     inverse = table.inverse[rows]
     if inverse.any():  # a coin premium moves with the coin
         pnl[inverse] -= base[inverse, None, None] * scenario.moves[:, None]
@@ -167,10 +178,10 @@ def _options(
     return pnl
 
 
-def _at_time(prepared: Prepared, scenario: _Scenario) -> tuple[Floats, Floats]:
+def _at_time(prepared: Prepared, scenario: _Scenario, executor: Executor | None) -> tuple[Floats, Floats]:
     """Prices of every cell, float64[n, m, v], and where nothing moves and no time passes, float64[n]."""
     if scenario.years_later == 0.0:
-        return _cells(prepared, scenario)
+        return _cells(prepared, scenario, executor)
     later = prepare(
         aged(prepared.option_class, scenario.years_later),
         tolerance=prepared.demand.tolerance,
@@ -179,10 +190,10 @@ def _at_time(prepared: Prepared, scenario: _Scenario) -> tuple[Floats, Floats]:
     still = replace(
         scenario, moves=_STILL, shifts=_STILL, followed=np.zeros((scenario.weight.size, 1)), years_later=0.0
     )
-    return _cells(later, scenario)[0], _cells(prepared, still)[1]
+    return _cells(later, scenario, executor)[0], _cells(prepared, still, executor)[1]
 
 
-def _cells(prepared: Prepared, scenario: _Scenario) -> tuple[Floats, Floats]:
+def _cells(prepared: Prepared, scenario: _Scenario, executor: Executor | None) -> tuple[Floats, Floats]:
     """`_at_time` of options that do not age."""
     moves, shifts, followed = scenario.moves, scenario.shifts, scenario.followed
     plain = bool((scenario.weight == 1.0).all())
@@ -193,7 +204,7 @@ def _cells(prepared: Prepared, scenario: _Scenario) -> tuple[Floats, Floats]:
     out = np.empty((vol.size, moves.size, shifts.size))
     unmoved = np.flatnonzero(moves == 0.0)[:1], np.flatnonzero(shifts == 0.0)[:1]
     if plain and unmoved[0].size and unmoved[1].size and (followed == 0.0).all():
-        reprice_into(prepared, moves, shifts, _NOW, out[:, :, :, None])
+        reprice_into(prepared, moves, shifts, _NOW, out[:, :, :, None], executor)
         return out, out[:, unmoved[0][0], unmoved[1][0]].copy()
     still = np.flatnonzero((followed == 0.0).all(axis=0)) if plain else np.empty(0, dtype=np.int64)
     grid = (
@@ -201,7 +212,7 @@ def _cells(prepared: Prepared, scenario: _Scenario) -> tuple[Floats, Floats]:
         np.append(shifts if plain else _STILL, 0.0),
     )  # for all of them: the still cell is exactly 0
     cells = np.empty((vol.size, grid[0].size, grid[1].size, 1))
-    reprice_into(prepared, *grid, _NOW, cells)
+    reprice_into(prepared, *grid, _NOW, cells, executor)
     out[:, still] = cells[:, :-1, :-1, 0]
     base = cells[:, -1, -1, 0]
     if plain:

@@ -96,10 +96,12 @@ def vol_moves(market: MarketView, dynamics: Dynamics, rows: Ints, moves: Floats)
         Annual decimal; exactly 0 where nothing moves and where the smile keeps its strikes.
     """
     out = np.zeros((rows.size, moves.size))
+    if all(one.keeps_strikes for one in dynamics):
+        return out
     log_moneyness = _log_moneyness(market, rows)
     without_smile = np.isnan(market.surface_vol(rows, log_moneyness))
     for mine, one, years, _ in _by_underlying(market, dynamics, rows):
-        if one.beta == 0.0 and (one.stickiness_at(years) == 1.0).all():
+        if one.keeps_strikes:
             continue
 
         def smile_vol(at: Floats, mine: Ints = mine) -> Floats:
