@@ -55,5 +55,5 @@ def test_the_keys_are_those_of_the_model():
     assert fields("underlying") == set(UnderlyingTerms.__struct_fields__)
     assert fields("limit") == set(Limit.__struct_fields__) - {"limit_hard"} | {"hard"}
     appetite = set(RiskAppetite.__struct_fields__) - {"aversion_per_usd"} | {"risk_aversion_per_usd"}
-    assert fields("desk") == appetite | {"name", "history", "price_stale_s"}
+    assert fields("desk") == appetite | {"name", "history", "net_capital_usd", "price_stale_s"}
     assert fields("hedge") >= set(HedgeTerms.__struct_fields__) - {"instrument"}

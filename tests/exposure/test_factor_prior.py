@@ -11,7 +11,6 @@ from flatbook.exposure.factor_covariance import Covariance, book_risk
 from flatbook.exposure.factor_prior import (
     ONE_MONTH,
     UNVERIFIED,
-    CovarianceTerms,
     configured,
     covariance_of,
     history_moves,
@@ -29,20 +28,21 @@ from flatbook.exposure.factors import (
     exposure_of,
     factors,
 )
+from flatbook.exposure.reference_vol import reference_vols
 from flatbook.hedging.cross import basis_deviation_usd, minimum_variance_ratio
 from flatbook.market.clock import NS_PER_DAY
 from flatbook.market.history import History
+from flatbook.model.factor_terms import FactorTerms
 from flatbook.model.instruments import Right
 from flatbook.model.measures import Measure
 from flatbook.model.parameters import HedgeTerms, UnderlyingTerms
-from flatbook.riskprice.price import reference_vols
 from flatbook.valuation.spot_vol import dynamics_of
 from flatbook.valuation.values import value
 from tests.engine.test_step import run
 from tests.worlds import desk, index_facts, option, share, view_by_hand
 
 _T = 1.0 / 365.0
-_TERMS = CovarianceTerms()
+_TERMS = FactorTerms()
 
 
 def _world(*, beta=0.0, index="", names=("XYZ",), betas=None, history=None):
@@ -156,7 +156,7 @@ def test_without_an_index_underlyings_share_half():
 def test_no_terms_make_a_negative_variance(beta, correlation, decay):
     """Whatever a desk writes."""
     market, values, the_desk, of = _world(beta=beta, names=("A", "B"))
-    terms = CovarianceTerms(correlation=correlation, tenor_decay=decay)
+    terms = FactorTerms(correlation=correlation, tenor_decay=decay)
     matrix = configured(market, values, the_desk, of, np.array([0.2, 0.9]), terms).matrix
     size = np.sqrt(np.diag(matrix))
     alike = matrix / np.outer(np.maximum(size, 1e-300), np.maximum(size, 1e-300))

@@ -263,10 +263,6 @@ def test_gaps_are_what_delta_misses_and_nothing_for_what_is_straight():
 
     assert of.e[:, [GAP_DOWN, GAP_UP]] == pytest.approx(pnl - delta * moves, abs=1e-9)
     assert of.e[36, [GAP_DOWN, GAP_UP]].tolist() == [0.0, 0.0]
-    some = factors(market, values, gap_rows=np.array([4, 7]))
-    assert np.isfinite(some.e[[4, 7], GAP_DOWN]).all()
-    assert np.isnan(some.e[5, GAP_UP])
-    assert some.reasons[5] == "its gaps were not asked for"
 
 
 def test_a_hedge_carries_the_notional_that_beta_does_not_explain():

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flatbook.engine.measure import basis_of
 from flatbook.exposure.aggregate import aggregate
+from flatbook.exposure.factors import exposure_of
 from flatbook.exposure.slides import gap, slide
 from flatbook.hedging.propose import propose, trades
 from flatbook.limits.check import check
@@ -42,7 +44,15 @@ def plan(contracts, hedges=(_SHARE, _ETF), *, limit=None, aversion=1e-6):
         desk=the_desk,
     )
     standing = check(measured, (limit,) if limit else (), {})
-    price = risk_price(exposure, values, market, the_desk, cheapest_costs(the_desk, market.table, values))
+    basis = basis_of(values, market, the_desk, np.flatnonzero(quantity))
+    price = risk_price(
+        exposure_of(quantity, basis.factors),
+        basis.factors,
+        basis.covariance,
+        the_desk,
+        basis.spot_vol,
+        cheapest_costs(the_desk, market.table, values),
+    )
     return propose(exposure, price, standing, values, market, the_desk), exposure, values
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from flatbook.exposure.factor_prior import ONE_MONTH
+from flatbook.exposure.factors import GAMMA, LEVELS, SPOT
 from flatbook.exposure.residual_ledger import RiskKind
 from flatbook.exposure.slides import pnl_by_underlying
 from flatbook.market.view import EventMove
@@ -54,7 +56,8 @@ def test_the_ledger_is_the_factor_model_but_for_what_that_does_not_tell(cycle):
     told = told_of(cycle)
     left = cycle.residual.exposure.by_underlying[0]
     factors = [Measure.DELTA_USD, Measure.VEGA_WEIGHTED_USD_PER_POINT, Measure.GAMMA_USD_PER_PCT]
-    model = float((left[factors] ** 2 * cycle.price.variance[0]).sum())
+    deviation = cycle.price.deviation[0, [SPOT, LEVELS.start + ONE_MONTH, GAMMA]] * [1.0, 1.0, 50.0]
+    model = float((left[factors] ** 2 * deviation**2).sum())
     execution = sum(e.variance_usd2 for e in told.ledger.entries if e.kind is RiskKind.EXECUTION)
 
     assert told.against.model == pytest.approx(model)

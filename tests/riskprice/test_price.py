@@ -1,12 +1,17 @@
-"""The risk price against the published residual variance, and its cap by what hedging costs."""
+"""The risk price: the slope of the book's cost of risk, capped by what hedging costs, and read by every series."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from flatbook.exposure.aggregate import aggregate
+from flatbook.engine.measure import basis_of
+from flatbook.exposure.factors import GAMMA, LEVELS, SPOT, FactorExposure, exposure_of
 from flatbook.exposure.reference_vol import reference_vols
 from flatbook.model.measures import Measure
-from flatbook.riskprice.price import FACTORS, risk_price
+from flatbook.riskprice.price import after_cheap_hedges, risk_price
 from flatbook.valuation.values import value
 from tests.worlds import book_of_v17, desk
 
@@ -14,51 +19,84 @@ _INF = np.array([np.inf])
 
 
 def priced(quantity=None, *, hedge_cost=_INF, aversion=1e-6):
-    """Risk price of the V17 book."""
+    """Risk price of the V17 book, its basis and its factor exposures."""
     book, market = book_of_v17()
-    values = value(market)
     the_desk = desk(aversion=aversion)
-    exposure = aggregate(book if quantity is None else np.array(quantity), values, market, the_desk)
-    return risk_price(exposure, values, market, the_desk, hedge_cost), exposure, values
+    basis = basis_of(value(market), market, the_desk, np.arange(book.size))
+    held = exposure_of(book if quantity is None else np.array(quantity), basis.factors)
+    price = risk_price(held, basis.factors, basis.covariance, the_desk, basis.spot_vol, hedge_cost)
+    return price, basis, held.known
 
 
 def test_gamma_variance_is_that_of_stoikov_and_saglam():
     """Theorem 4 (domain reference 4.3): half Gamma^2 S^4 sigma^4 tau^2."""
-    price, exposure, _ = priced()
-    gamma_usd = exposure.desk[Measure.GAMMA_USD_PER_PCT]
+    price, basis, held = priced()
+    book, _ = book_of_v17()
+    gamma_usd = float(book @ basis.values.greeks[:, Measure.GAMMA_USD_PER_PCT])
     gamma = gamma_usd * 100.0 / 100.0**2  # shares per USD at S = 100
     sigma, tau = float(price.spot_vol[0]), 1.0 / 365.0
 
-    assert price.variance[0, 2] * gamma_usd**2 == pytest.approx(0.5 * gamma**2 * 100.0**4 * sigma**4 * tau**2)
+    assert (price.deviation[0, GAMMA] * held[0, GAMMA]) ** 2 == pytest.approx(
+        0.5 * gamma**2 * 100.0**4 * sigma**4 * tau**2
+    )
 
 
 def test_the_price_is_the_slope_of_the_cost_of_risk():
-    """g = dc/dE with c = aversion / 2 times variance, factor by factor."""
-    price, exposure, _ = priced()
-    held = exposure.by_underlying[0, list(FACTORS)]
-    cost = lambda e: 0.5e-6 * float((price.variance[0] * e**2).sum())  # noqa: E731
-    for factor in range(3):
-        bump = np.zeros(3)
-        bump[factor] = 1e-3 * max(abs(held[factor]), 1.0)
-        slope = (cost(held + bump) - cost(held - bump)) / (2.0 * bump[factor])
-        assert price.price[0, factor] == pytest.approx(slope, rel=1e-9)
+    """g = dc/dE with c = aversion / 2 times the variance of the factor model, where nothing can be hedged."""
+    price, basis, held = priced()
+    flat, matrix = held.reshape(-1), basis.covariance.matrix
+    cost = lambda e: 0.5e-6 * float(e @ matrix @ e)  # noqa: E731
+    for kind in (SPOT, GAMMA, *range(LEVELS.start, LEVELS.stop)):
+        bump = np.zeros(flat.size)
+        bump[kind] = 1e-3 * max(abs(flat[kind]), 1.0)
+        slope = (cost(flat + bump) - cost(flat - bump)) / (2.0 * bump[kind])
+        assert price.price[0, kind] == pytest.approx(slope, rel=1e-6, abs=1e-12)
 
 
 def test_the_marginal_cost_of_a_series_is_price_times_exposure():
-    """A short book pays for more of what it is short, and is paid for less."""
-    price, _, values = priced()
-    expected = values.greeks[:, list(FACTORS)] @ price.price[0]
+    """Nothing but the factor exposures tells it, jumps and rates among them; here no surface tells a skew."""
+    price, basis, _ = priced()
+    known = np.isfinite(basis.factors.e).all(axis=0)
 
-    assert price.marginal_usd == pytest.approx(expected)
+    assert price.marginal_usd == pytest.approx(basis.factors.e[:, known] @ price.price[0, known])
+    assert (price.price[0, LEVELS] != 0.0).all()
+
+
+def test_a_series_without_a_value_has_no_price():
+    _, basis, held = priced()
+    e = basis.factors.e.copy()
+    e[1] = np.nan
+    book = FactorExposure(known=held, unvalued=np.zeros_like(held), reasons={})
+    of = replace(basis.factors, e=e)
+    price = risk_price(book, of, basis.covariance, basis.desk, basis.spot_vol, _INF)
+
+    assert np.isnan(price.marginal_usd).tolist() == [False, True, False, False]
+    assert np.isnan(price.own_usd).tolist() == [False, True, False, False]
 
 
 def test_delta_costs_no_more_than_trading_it_away():
-    """One basis point of notional."""
-    free, _, _ = priced(aversion=1e-3)
+    """One basis point of notional; the volatility that moves with spot is then priced of the hedged book."""
+    free, basis, held = priced(aversion=1e-3)
     capped, _, _ = priced(aversion=1e-3, hedge_cost=np.array([1e-4]))
 
-    assert abs(free.price[0, 0]) > 1e-4
-    assert capped.price[0, 0] == pytest.approx(np.sign(free.price[0, 0]) * 1e-4)
+    assert abs(free.price[0, SPOT]) > 1e-4
+    assert capped.price[0, SPOT] == pytest.approx(np.sign(free.price[0, SPOT]) * 1e-4)
+    kept = held.reshape(-1).copy()
+    matrix = basis.covariance.matrix
+    kept[SPOT] -= (free.price[0, SPOT] - capped.price[0, SPOT]) / (1e-3 * matrix[SPOT, SPOT])
+    assert capped.price[0] == pytest.approx(1e-3 * matrix @ kept)
+
+
+def test_what_hedging_takes_from_a_contract_costs_nothing_of_its_own():
+    """A contract alone is as risky as its variance; with a hedge, as what spot leaves of it."""
+    free, basis, _ = priced()
+    hedged, _, _ = priced(hedge_cost=np.array([1e-4]))
+    matrix, e = basis.covariance.matrix, np.nan_to_num(basis.factors.e[0])
+    spot = matrix[SPOT]
+    whole = 0.5e-6 * float(e @ matrix @ e)
+
+    assert free.own_usd[0] == pytest.approx(whole)
+    assert hedged.own_usd[0] == pytest.approx(whole - 0.5e-6 * float(spot @ e) ** 2 / spot[SPOT])
 
 
 def test_a_flat_book_has_no_price_but_every_contract_its_own_curvature():
@@ -67,6 +105,25 @@ def test_a_flat_book_has_no_price_but_every_contract_its_own_curvature():
 
     assert np.all(price.price == 0.0)
     assert np.all(price.own_usd[:3] > 0.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), underlyings=st.integers(1, 4))
+def test_no_other_hedges_are_cheaper(seed, underlyings):
+    """Risk plus cost at the trades found, against other trades of the same spots."""
+    random = np.random.default_rng(seed)
+    root = random.normal(size=(3 * underlyings, 3 * underlyings))
+    matrix, book = root @ root.T, random.normal(size=3 * underlyings) * 10.0
+    spots = np.arange(underlyings) * 3
+    cost = random.uniform(0.0, 20.0, underlyings)
+    kept = after_cheap_hedges(book, matrix, spots, cost)
+    total = lambda e: 0.5 * e @ matrix @ e + cost @ np.abs((book - e)[spots])  # noqa: E731
+
+    assert np.array_equal(np.delete(kept, spots), np.delete(book, spots))
+    for _ in range(50):
+        other = kept.copy()
+        other[spots] += random.normal(size=underlyings) * random.choice([1e-3, 0.1, 3.0])
+        assert total(kept) <= total(other) + 1e-9 * abs(total(kept))
 
 
 def test_the_reference_volatility_is_thirty_days():

@@ -1,5 +1,6 @@
 """The commands. Heavy imports wait until a command needs them, so that `--help` answers at once."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,15 @@ app = typer.Typer(
 )
 _BAD_INPUT = 2
 _TOLERANCE_HELP = "Error of a price that is welcome for speed, relative to max(price, 1 % of spot)."
+
+
+class GroupedBy(StrEnum):
+    """What markouts may be told by."""
+
+    COUNTERPARTY = "counterparty"
+    VENUE = "venue"
+    SERIES = "series"
+    CAPACITY = "capacity"
 
 
 Fills = Annotated[
@@ -244,6 +254,32 @@ def attribute(
             html=html,
         )
     )
+
+
+@app.command()
+def markouts(
+    journal: Annotated[Path, typer.Argument(help="A journal of flatbook, with fills, quotes and cycles.")],
+    by: Annotated[
+        list[GroupedBy] | None,
+        typer.Option(help="Which table to print; may be repeated. Otherwise counterparty, venue and series."),
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write the report as JSON (schema: docs/markouts.md).")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write tables and pictures as one self-contained HTML page.")
+    ] = None,
+) -> None:
+    """Mark trades out: what they were worth 1, 10, 60 and 300 s later, hedged of direction, by whom they were done with and where.
+
+    Who takes more than the edge that we were paid is informed: widen for them, or stop. Every mean has its standard error.
+
+    Example: [bold]flatbook markouts day.journal --by counterparty --html markouts.html[/bold]
+    """
+    from flatbook.cli.markouts import Wanted, make_markouts
+
+    keys = tuple(each.value for each in by or ())
+    make_markouts(Wanted(journal=journal, by=keys, json=json, html=html))
 
 
 @app.command()

@@ -3,14 +3,24 @@
 What does not depend on the book (values, the cells of the slides) is found once, so that another book costs sums.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from flatbook.exposure.aggregate import Exposure, aggregate
 from flatbook.exposure.factor_covariance import BookRisk, Covariance, book_risk
 from flatbook.exposure.factor_prior import covariance_of
-from flatbook.exposure.factors import SKEWS, FactorExposure, Factors, exposure_of, factors, tenor_weighted
+from flatbook.exposure.factors import (
+    SKEWS,
+    FactorExposure,
+    Factors,
+    exposure_of,
+    factors,
+    jumps_of,
+    tenor_weighted,
+)
 from flatbook.exposure.historical import Historical, by_scope
 from flatbook.exposure.reference_vol import reference_vols
 from flatbook.exposure.scenario_sheets import past_days
@@ -18,18 +28,23 @@ from flatbook.exposure.slide_cells import Cells
 from flatbook.exposure.slides import Gaps, Slides, gap, main_cells, slide_on
 from flatbook.hedging.cross import basis_by_underlying, held_proxies
 from flatbook.limits.check import Standing, check
-from flatbook.limits.measured import Measured, Supplied
+from flatbook.limits.drawdown import Day
+from flatbook.limits.measured import DESK, Activity, Measured, Supplied
+from flatbook.limits.readings_losses import read_capital
+from flatbook.limits.scope import scope_of
 from flatbook.limits.state import LimitsState, in_force
 from flatbook.margin.haircut import Capital, requirement
 from flatbook.market.underlying_age import stale_prices
 from flatbook.market.view import MarketView
 from flatbook.model.events import OrdersWorking
 from flatbook.model.measures import CALENDAR_DAYS, VEGA_REFERENCE_DAYS
-from flatbook.model.parameters import Desk
+from flatbook.model.parameters import Desk, Limit, LimitMeasure
 from flatbook.model.table import Floats, InstrumentTable, Ints
 from flatbook.valuation.values import Values
 
 _LIMIT_LEVEL = 0.99  # of the value at risk and expected shortfall that limits read
+_CAPITAL_OF_ALL = Limit(measure=LimitMeasure.CAPITAL_USD, limit_hard=1.0)  # for its scope
+_NO_DAY = Day(number=0, underlyings=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +58,8 @@ class Basis:
     factors: Factors
     covariance: Covariance  # of the factors over the desk's holding time
     spot_vol: Floats  # [n_underlyings] annual, at 30 days
+    activity: Mapping[str, Activity] = field(default_factory=dict)  # of fills and orders, as the facts told
+    day: Day = _NO_DAY  # of the book we hold: a trade at theoretical value makes no P&L
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +86,30 @@ class WhatIf:
     standing: Standing
 
 
-def basis_of(values: Values, market: MarketView, desk: Desk, rows: Ints) -> Basis:
-    """Make ready to measure any book of `rows`, int64[k]."""
-    of, spot_vol = factors(market, values, gap_rows=rows), reference_vols(market)
+def basis_of(
+    values: Values,
+    market: MarketView,
+    desk: Desk,
+    rows: Ints,
+    *,
+    activity: Mapping[str, Activity] = MappingProxyType({}),
+    day: Day = _NO_DAY,
+) -> Basis:
+    """Make ready to measure any book of `rows`, int64[k].
+
+    Parameters
+    ----------
+    values, market, desk
+        The base.
+    rows : int64[k]
+        Of the table.
+    activity : mapping of str to Activity
+        By underlying, and of the desk; what is not there is not measured.
+    day : Day
+        Up to this cycle; by default none, and no drawdown is measured.
+    """
+    of = factors(market, values, jumps_of(desk.factors))
+    spot_vol = reference_vols(market)
     return Basis(
         values=values,
         market=market,
@@ -80,6 +118,8 @@ def basis_of(values: Values, market: MarketView, desk: Desk, rows: Ints) -> Basi
         factors=of,
         covariance=covariance_of(market, values, desk, of, spot_vol),
         spot_vol=spot_vol,
+        activity=activity,
+        day=day,
     )
 
 
@@ -91,7 +131,6 @@ def reaching(basis: Basis, rows: Ints) -> Basis:
     return replace(
         basis,
         cells=main_cells(wanted, basis.values, basis.market),
-        factors=factors(basis.market, basis.values, gap_rows=wanted),
     )
 
 
@@ -132,10 +171,38 @@ def stand(measurement: Measurement, basis: Basis, limits: LimitsState) -> Standi
                 held_proxies(measurement.exposure, basis.spot_vol, basis.market.table, basis.desk),
                 basis.market.table.underlyings,
             ),
+            drawdown_usd=basis.day.drawdown_usd,
+            margin_utilisation=_margin_utilisation(measurement.capital, basis),
+            activity=basis.activity,
             stale_underlyings=stale_prices(basis.market, basis.desk.price_stale_s),
         ),
     )
+    if any(limit.measure is LimitMeasure.MARGIN_PCT for limit in limits.limits):
+        slope = _margin_slope(measured)
+        measured = replace(measured, supplied=replace(measured.supplied, contract_slope=slope))
     return check(measured, limits.limits, limits.memory, in_force(limits))
+
+
+def _margin_utilisation(capital: Capital, basis: Basis) -> dict[str, float]:
+    """The requirement over the equity that backs the book, by underlying and of the desk; empty where nobody told it."""
+    equity = basis.desk.net_capital_usd
+    if equity is None:
+        return {}
+    used = dict(zip(basis.market.table.underlyings, (capital.by_underlying / equity).tolist(), strict=True))
+    return {**used, DESK: capital.desk / equity}
+
+
+def _margin_slope(measured: Measured) -> dict[LimitMeasure, Floats]:
+    """What a contract bought adds to margin utilisation, as a limit on capital has it.
+
+    Empty where a minimum binds the requirement of any underlying, as of one that is flat: there either side of a series adds, which
+    a slope cannot say.
+    """
+    equity = measured.desk.net_capital_usd
+    if equity is None or np.isnan(measured.capital.worst_move).any():
+        return {}
+    capital = read_capital(measured, _CAPITAL_OF_ALL, scope_of(measured, _CAPITAL_OF_ALL))
+    return {LimitMeasure.MARGIN_PCT: capital.per_contract / equity}
 
 
 def _skew(of: Floats, basis: Basis, underlying: Ints) -> Floats:

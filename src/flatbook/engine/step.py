@@ -18,6 +18,8 @@ from flatbook.exposure.running import running
 from flatbook.exposure.scenario_sheets import scenario_sheets
 from flatbook.exposure.slides import ladder
 from flatbook.hedging import propose as hedging
+from flatbook.limits.activity import activity_at, count_fill, count_orders
+from flatbook.limits.drawdown import day_at
 from flatbook.limits.state import override_limit, remember, set_fast_market, set_limits
 from flatbook.market.build import view as market_view
 from flatbook.market.event_memory import remember_events
@@ -89,7 +91,7 @@ def step(state: State, event: Fact) -> Cycle | None:
     remember_quotes(state.market, state.table, cycle.market.status, event.received_ns)
     remember_surfaces(state.market, cycle.market, cycle.desk)
     remember_events(state.market, cycle.market)
-    remember(state.limits, cycle.standing.memory)
+    remember(state.limits, cycle.standing.memory, cycle.basis.day, event.received_ns)
     state.running = running(cycle.exposure, cycle.values, cycle.market, cycle.desk)
     return cycle
 
@@ -112,8 +114,7 @@ def _fold(state: State, event: Told) -> None:  # noqa: C901, PLR0912 - one line 
         case HistorySeen():
             see_history(state.market, event)
         case Fill():
-            book_fill(state.book, state.table.row_of(event.instrument), event)
-            _follow_book(state)
+            _take_fill(state, event)
         case FillCorrected():
             correct_fill(state.book, event)
             _follow_book(state)
@@ -127,7 +128,7 @@ def _fold(state: State, event: Told) -> None:  # noqa: C901, PLR0912 - one line 
             _list_hedges(state, event.desk)
             state.desk = event.desk
         case OrdersWorking():
-            state.working = event
+            _take_orders(state, event)
         case LimitsSet():
             set_limits(state.limits, event)
         case LimitOverridden():
@@ -150,11 +151,25 @@ def decide(state: State, due: CycleDue) -> Cycle:
     values = value(market, dynamics_of(desk, table.underlyings, spot_vol))
     values = with_minimum_variance(values, market, coefficients_of(desk, table.underlyings))
     orders = contracts_of(state.working, table)
-    basis = basis_of(values, market, desk, _reach(book.quantity, orders, desk, table))
+    basis = basis_of(
+        values,
+        market,
+        desk,
+        _reach(book.quantity, orders, desk, table),
+        activity=activity_at(state.limits.traffic, table.underlyings, due.received_ns),
+        day=day_at(state.limits.day, book, values, market),
+    )
     held = measure(book.quantity, basis)
-    sheets = scenario_sheets(book.quantity, values, market, past=held.past)
+    sheets = scenario_sheets(book.quantity, values, market, past=held.past, terms=desk.factors)
     standing = stand(held, basis, state.limits)
-    price = risk_price(held.exposure, values, market, desk, cheapest_costs(desk, table, values))
+    price = risk_price(
+        held.factors,
+        basis.factors,
+        basis.covariance,
+        desk,
+        basis.spot_vol,
+        cheapest_costs(desk, table, values),
+    )
     hedges = hedging.propose(held.exposure, price, standing, values, market, desk)
     quotes = quoting.propose(values, price, standing, book.quantity, market, desk.quoting)
     traded = hedging.trades(hedges, len(table.instruments))
@@ -180,6 +195,21 @@ def decide(state: State, due: CycleDue) -> Cycle:
         if state.working is None
         else what_if("orders at work", orders, book.quantity, basis, state.limits),
     )
+
+
+def _take_fill(state: State, event: Fill) -> None:
+    row = state.table.row_of(event.instrument)
+    if event.fill_id not in state.book.cases:
+        count_fill(state.limits.traffic, state.table.instruments[row].underlying, event)
+    book_fill(state.book, row, event)
+    _follow_book(state)
+
+
+def _take_orders(state: State, event: OrdersWorking) -> None:
+    instruments, row_of = state.table.instruments, state.table.row_of
+    underlyings = tuple(instruments[row_of(symbol)].underlying for symbol in event.symbols)
+    count_orders(state.limits.traffic, underlyings, state.working, event)
+    state.working = event
 
 
 def _follow_book(state: State) -> None:

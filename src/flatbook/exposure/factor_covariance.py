@@ -67,7 +67,13 @@ def fading_weights(days: int, half_life: float) -> Floats:
 
 
 def estimate(
-    x: Floats, *, half_life: float, lags: int = 0, kinds: Ints | None = None, prior: Floats | None = None
+    x: Floats,
+    *,
+    half_life: float,
+    lags: int = 0,
+    kinds: Ints | None = None,
+    prior: Floats | None = None,
+    shrinkage: float | None = None,
 ) -> Covariance:
     """Covariance of one day's moves.
 
@@ -83,6 +89,8 @@ def estimate(
         Correlations are drawn to the mean of the pairs of the same two kinds; of all pairs otherwise.
     prior : float64[F, F], optional
         A covariance whose correlations are the target instead, and which stands where nothing is known.
+    shrinkage : float, optional
+        The share d by which correlations are drawn, 0 to 1; told by their noise otherwise.
     """
     days, count = x.shape
     weight = fading_weights(days, half_life)
@@ -93,9 +101,7 @@ def estimate(
         s = known.T @ (weight[:, None] * known) / np.where(mass > 0.0, mass, np.nan)
         samples = mass**2 / (told.T @ (weight[:, None] ** 2 * told))
         raised = np.where(samples > 1.0, samples / (samples - 1.0), np.nan)
-    error = np.sqrt(_sampling_variance(known, told, weight, s, lags) * raised) / np.where(
-        mass > 0.0, mass, np.nan
-    )
+        error = np.sqrt(_sampling_variance(known, told, weight, s, lags) * raised) / mass
     deviation = np.sqrt(np.diag(s))
     if prior is not None:
         deviation = np.where(np.isfinite(deviation), deviation, np.sqrt(np.diag(prior)))
@@ -105,7 +111,8 @@ def estimate(
         target = None if prior is None else _correlations(prior)
     kinds = np.zeros(count, dtype=np.int64) if kinds is None else kinds
     standard = known / np.where(deviation > 0.0, deviation, np.inf)
-    drawn, share = _drawn(_Products(z=standard, told=told, weight=weight, mass=mass), r, kinds, target)
+    products = _Products(z=standard, told=told, weight=weight, mass=mass)
+    drawn, share = _drawn(products, r, kinds, target, shrinkage)
     full = np.full((count, count), np.nan)
     at = np.ix_(seen, seen)
     full[at] = _semidefinite(drawn[at]) * np.outer(deviation[seen], deviation[seen])
@@ -168,7 +175,9 @@ class _Products:
     mass: Floats  # float64[F, F]: of the days on which both are known
 
 
-def _drawn(of: _Products, r: Floats, kinds: Ints, target: Floats | None) -> tuple[Floats, float]:
+def _drawn(
+    of: _Products, r: Floats, kinds: Ints, target: Floats | None, shrinkage: float | None
+) -> tuple[Floats, float]:
     """Correlations drawn to their target, float64[F, F], and by which share."""
     first, second = np.triu_indices(r.shape[0], 1)
     pair = np.isfinite(r[first, second])
@@ -180,8 +189,8 @@ def _drawn(of: _Products, r: Floats, kinds: Ints, target: Floats | None) -> tupl
     means = np.bincount(group, weights=np.where(pair, found, 0.0)) / np.maximum(sizes, 1.0)
     to = means[group] if target is None else np.nan_to_num(target[first, second])
     apart = float(((found - to)[pair] ** 2).sum())
-    share = 0.0
-    if apart > 0.0:
+    share = 0.0 if shrinkage is None else shrinkage
+    if shrinkage is None and apart > 0.0:
         average = np.zeros((first.size, sizes.size))
         average[np.flatnonzero(pair), group[pair]] = 1.0 / sizes[group[pair]]
         noise = _noise(of, out, pair, average if target is None else None)

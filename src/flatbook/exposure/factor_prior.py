@@ -3,8 +3,8 @@
 Configured, it is made of independent shocks through loadings, so it has no negative eigenvalue: spot with its implied volatility,
 between underlyings by their betas to the desk's index; levels of volatility with what follows spot by the desk's spot-vol dynamics
 and a rest whose tenors are alike by exp(-decay |ln T / T'|); skew and curvature in proportion to the level; jumps by their
-intensity; the variance of realised variance, 2 s^4 t^2; rates; dividends; basis by the correlation of each hedge. Every number of
-`CovarianceTerms` is a default that nobody has verified: estimate it, or configure it.
+intensity; the variance of realised variance, 2 s^4 t^2; rates; dividends; basis by the correlation of each hedge. The numbers are
+`FactorTerms` of the desk; every default of them is one that nobody has verified: estimate it, or configure it.
 
 Level is the volatility of fixed strikes, as spot is delta at fixed strikes: when spot moves by x it moves by (R - 1) skew x, by the
 stickiness R, or by beta where no surface tells a skew (`market.dynamics`). At-the-money volatilities of a history move by skew x more.
@@ -13,8 +13,6 @@ The hedge of least variance is then the smile delta. Source: domain reference 4.
 History tells spots and one-month levels, and what the configured covariance says of all other factors given those is kept: with H
 their estimated covariance, C the configured one, B = C_oh C_hh^-1, the others have B H and B H B' + C_oo - B C_ho.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,6 +35,7 @@ from flatbook.exposure.factors import (
 from flatbook.kernels.surface_values import at_the_money
 from flatbook.market.history import History
 from flatbook.market.view import MarketView
+from flatbook.model.factor_terms import FactorTerms
 from flatbook.model.measures import CALENDAR_DAYS, VEGA_REFERENCE_DAYS
 from flatbook.model.parameters import Desk
 from flatbook.model.table import Bools, Floats, Ints
@@ -44,27 +43,13 @@ from flatbook.valuation.values import Values
 
 ONE_MONTH = 1  # of the reference tenors: the 30-day volatility of a history
 UNVERIFIED = "default, unverified"
+_OF_COVARIANCE = (
+    "correlation", "tenor_decay", "level_rest_min", "skew_share", "curvature_share", "jumps_per_year", "rate_bp_per_year",
+    "dividend_yield_bp_per_year",
+)  # fmt: skip
 _SAMPLES_MIN = 10.0  # effective days without which a history is not used
 _YEARS_MIN = 1e-9
 _HALF_LIVES = 20  # of history; a millionth of the weight lies before
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CovarianceTerms:
-    """What no quote tells; defaults are unverified."""
-
-    correlation: float = (
-        0.5  # of two underlyings, in spot where no index is named, and in all else that moves volatility
-    )
-    tenor_decay: float = 0.13  # levels of tenors a factor e apart are correlated by exp(-this)
-    level_rest_min: float = 0.1  # share of a level's variance that spot at most leaves unexplained
-    skew_share: float = 0.3  # standard deviation of skew for one of the level, point for point
-    curvature_share: float = 0.15
-    jumps_per_year: float = 0.25  # of either gap
-    rate_bp_per_year: float = 100.0  # standard deviation
-    dividend_yield_bp_per_year: float = 50.0
-    half_life_days: float = 60.0  # of history
-    lags: int = 5  # of neighbouring days, for standard errors
 
 
 def covariance_of(
@@ -73,7 +58,6 @@ def covariance_of(
     desk: Desk,
     of: Factors,
     spot_vol: Floats,
-    terms: CovarianceTerms | None = None,
 ) -> Covariance:
     """Covariance of all factors over the desk's holding time, in the order of a flattened [U, K] exposure.
 
@@ -84,12 +68,12 @@ def covariance_of(
     values : Values
         For the dynamics.
     desk : Desk
-        For betas, index, hedges, the volatility of volatility and the holding time.
+        For betas, index, hedges, the volatility of volatility, the holding time and what else it says of factors.
     of : Factors
     spot_vol : float64[U]
         Annual, of 30 days (`riskprice.price.reference_vols`).
     """
-    terms = terms or CovarianceTerms()
+    terms = desk.factors
     prior = configured(market, values, desk, of, spot_vol, terms)
     skew = _skews(market)[:, ONE_MONTH]
     moves, index = history_moves(market.history, skew, of.e.shape[1])
@@ -105,13 +89,14 @@ def covariance_of(
         lags=terms.lags,
         kinds=kinds,
         prior=own if np.isfinite(own).all() else None,
+        shrinkage=terms.shrinkage,
     )
     enough = told.effective_samples >= _SAMPLES_MIN
     return informed(prior, _part(told, enough).times(span), index[enough])
 
 
 def configured(
-    market: MarketView, values: Values, desk: Desk, of: Factors, spot_vol: Floats, terms: CovarianceTerms
+    market: MarketView, values: Values, desk: Desk, of: Factors, spot_vol: Floats, terms: FactorTerms
 ) -> Covariance:
     """Covariance over the holding time from the desk's terms alone; NaN for an underlying without a volatility."""
     count, kinds = of.e.shape[1], len(of.underlyings)
@@ -122,8 +107,15 @@ def configured(
         matrix=0.5 * (matrix + matrix.T),
         standard_error=np.full(matrix.shape, np.nan),
         effective_samples=np.zeros(matrix.shape[0]),
-        source=UNVERIFIED,
+        source=_source(terms),
     )
+
+
+def _source(terms: FactorTerms) -> str:
+    """Which numbers of the covariance the desk says, and that nobody has verified the others."""
+    usual = FactorTerms()
+    said = [name for name in _OF_COVARIANCE if getattr(terms, name) != getattr(usual, name)]
+    return f"{', '.join(said)} by the desk, all else {UNVERIFIED}" if said else UNVERIFIED
 
 
 def informed(prior: Covariance, told: Covariance, index: Ints) -> Covariance:
@@ -183,7 +175,7 @@ def _part(told: Covariance, keep: Bools) -> Covariance:
 
 
 def _loadings(
-    market: MarketView, values: Values, desk: Desk, of: Factors, spot_vol: Floats, terms: CovarianceTerms
+    market: MarketView, values: Values, desk: Desk, of: Factors, spot_vol: Floats, terms: FactorTerms
 ) -> Floats:
     """What each factor moves by for a standard deviation of each independent shock, float64[U, K, shocks]."""
     n, t = len(of.underlyings), desk.appetite.holding_days / CALENDAR_DAYS
@@ -242,7 +234,7 @@ def _shared(n: int, correlation: float) -> Floats:
     return np.hstack((np.full((n, 1), np.sqrt(correlation)), np.eye(n) * np.sqrt(1.0 - correlation)))
 
 
-def _spots(of: Factors, desk: Desk, spot_vol: Floats, terms: CovarianceTerms) -> Floats:
+def _spots(of: Factors, desk: Desk, spot_vol: Floats, terms: FactorTerms) -> Floats:
     """Annual loadings of spots, float64[U, 1 + U]: on the index by beta and on their own; without an index on what all share.
 
     Where beta times the index's volatility is above the underlying's own, its variance is that of beta.

@@ -24,6 +24,7 @@ import numpy as np
 from flatbook.exposure.smile_factors import SMILE_NAMES, smile_shapes
 from flatbook.market.view import MarketView
 from flatbook.model.errors import InvalidValueError
+from flatbook.model.factor_terms import FactorTerms
 from flatbook.model.measures import CALENDAR_DAYS, Measure
 from flatbook.model.table import Floats, Ints
 from flatbook.valuation.revalue import revalue
@@ -101,9 +102,7 @@ class FactorExposure:
         return np.where(self.unvalued > 0.0, np.nan, self.known)
 
 
-def factors(
-    market: MarketView, values: Values, jumps: Jumps | None = None, gap_rows: Ints | None = None
-) -> Factors:
+def factors(market: MarketView, values: Values, jumps: Jumps | None = None) -> Factors:
     """The factor exposures of one contract of every series.
 
     Parameters
@@ -111,8 +110,6 @@ def factors(
     market, values
     jumps : Jumps, optional
         10 % either way otherwise.
-    gap_rows : int64[m], optional
-        Options whose gaps are revalued; every option otherwise. Gaps of the others are NaN, with a reason.
     """
     table, greeks, jumps = market.table, values.greeks, jumps or Jumps()
     options = np.flatnonzero(table.is_option)
@@ -132,7 +129,7 @@ def factors(
     shares = tenor_shares(market.variance_years[options], _exponents(values, table.underlying_of[options]))
     for number, columns in enumerate((LEVELS, SKEWS, CURVATURES)):
         e[options, columns] = by_expiry[options, number, None] * shares
-    e[options, GAP_DOWN : GAP_UP + 1] = _gaps(market, values, jumps, options, gap_rows, reasons)
+    e[options, GAP_DOWN : GAP_UP + 1] = _gaps(market, values, jumps, options)
     for rows in proxies:
         for number, row in enumerate(rows):
             e[row, BASIS + number] = greeks[row, Measure.DELTA_USD] / table.instruments[row].beta
@@ -149,6 +146,11 @@ def factors(
         jumps=jumps,
         reasons=reasons,
     )
+
+
+def jumps_of(terms: FactorTerms) -> Jumps:
+    """The gaps that the desk names."""
+    return Jumps(down=terms.gap_down_pct / 100.0, up=terms.gap_up_pct / 100.0)
 
 
 def exposure_of(quantity: Ints, of: Factors) -> FactorExposure:
@@ -220,24 +222,8 @@ def _proxies(market: MarketView) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(linear[of == u].tolist()) for u in range(len(market.table.underlyings)))
 
 
-def _gaps(
-    market: MarketView,
-    values: Values,
-    jumps: Jumps,
-    options: Ints,
-    wanted: Ints | None,
-    reasons: dict[int, str],
-) -> Floats:
+def _gaps(market: MarketView, values: Values, jumps: Jumps, options: Ints) -> Floats:
     """P&L of either jump beyond the smile delta, float64[n, 2]."""
-    out = np.full((options.size, 2), np.nan)
     moves = np.array([jumps.down, jumps.up])
-    at = (
-        np.arange(options.size)
-        if wanted is None
-        else np.searchsorted(options, np.intersect1d(wanted, options))
-    )
-    pnl = revalue(market, values, options[at], moves, np.zeros(1))[:, :, 0]
-    out[at] = pnl - values.greeks[options[at], Measure.DELTA_SMILE_USD, None] * moves
-    for row in options[~np.isfinite(out).all(axis=1)].tolist():
-        reasons.setdefault(row, "its gaps were not asked for")
-    return out
+    pnl = revalue(market, values, options, moves, np.zeros(1))[:, :, 0]
+    return np.asarray(pnl - values.greeks[options, Measure.DELTA_SMILE_USD, None] * moves)

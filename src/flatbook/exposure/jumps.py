@@ -1,7 +1,7 @@
 """Event scenarios: what a dated event, or a jump out of nowhere, does to each underlying by full revaluation.
 
 Source: domain reference 4.14. An event moves the log price by +-E, each with probability one half, E the standard deviation
-that the quotes imply; or by those and a fat tail of 2.5 E. Its variance is then behind the market: the volatility of
+that the quotes imply; or by those and a fat tail (of 2.5 E unless the desk says otherwise). Its variance is then behind the market: the volatility of
 every expiry that had it ahead falls, all strikes of an expiry in points alike, from vol to
 sqrt((vol^2 T - E^2) / T) at the money. Expiries that end before the event do not know it.
 
@@ -88,6 +88,7 @@ def event_scenarios(
     market: MarketView,
     *,
     events: tuple[EventMove, ...] | None = None,
+    tail: float = TAIL,
     tail_probability: float = TAIL_PROBABILITY,
 ) -> tuple[EventScenario, ...]:
     """Each event ahead against the book, by the time of the event.
@@ -100,15 +101,17 @@ def event_scenarios(
         The base.
     events : tuple of EventMove, optional
         Those of `market.term` otherwise.
+    tail : float
+        Standard deviations of the fat tail, on the side that hurts more.
     tail_probability : float
-        Of a move of 2.5 deviations on the side that hurts more; 0 leaves the two points.
+        Of it; 0 leaves the two points.
     """
     wanted = market.term.events if events is None else events
     ahead = [
         one for one in wanted if one.at_ns > market.now_ns and one.underlying in market.table.underlyings
     ]
     return tuple(
-        _scenario(quantity, values, market, one, tail_probability)
+        _scenario(quantity, values, market, one, tail, tail_probability)
         for one in sorted(ahead, key=lambda one: (one.at_ns, one.underlying, one.name))
     )
 
@@ -199,7 +202,12 @@ def jump_cost_per_year(
 
 
 def _scenario(
-    quantity: Ints, values: Values, market: MarketView, event: EventMove, tail_probability: float
+    quantity: Ints,
+    values: Values,
+    market: MarketView,
+    event: EventMove,
+    size: float,
+    tail_probability: float,
 ) -> EventScenario:
     deviation = move_deviation(market, event)
     told = math.isfinite(deviation)
@@ -207,9 +215,9 @@ def _scenario(
     held = bool((quantity[market.table.underlying_of == u] != 0).any())
     pnl = np.full(5, math.nan if held else 0.0)
     if told and held:
-        grid = deviation * np.array([-1.0, 1.0, -TAIL, TAIL, 0.0])
+        grid = deviation * np.array([-1.0, 1.0, -size, size, 0.0])
         pnl = event_pnl(quantity, values, market, event, grid)
-    tail = -TAIL if not pnl[2] > pnl[3] else TAIL
+    tail = -size if not pnl[2] > pnl[3] else size
     density = (
         three_points(deviation, tail=tail, tail_probability=tail_probability)
         if tail_probability > 0.0

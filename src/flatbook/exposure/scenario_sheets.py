@@ -7,6 +7,7 @@ from flatbook.exposure.expiry_sheet import ExpiryLine, ExpiryRules, expiry_sheet
 from flatbook.exposure.historical import Historical, historical
 from flatbook.exposure.jumps import EventScenario, event_scenarios
 from flatbook.market.view import MarketView
+from flatbook.model.factor_terms import FactorTerms
 from flatbook.model.table import Ints
 from flatbook.valuation.values import Values
 
@@ -30,6 +31,7 @@ def scenario_sheets(
     past: Historical | None = None,
     expiry_rules: ExpiryRules | None = None,
     exercise_rules: ExerciseRules | None = None,
+    terms: FactorTerms | None = None,
 ) -> Sheets:
     """Write the sheets of a book.
 
@@ -43,11 +45,20 @@ def scenario_sheets(
         Of the same book, as `past_days` finds it.
     expiry_rules, exercise_rules
         How options are exercised, and how holders behave.
+    terms : FactorTerms, optional
+        For the tail of dated events.
     """
+    terms = terms or FactorTerms()
     return Sheets(
         expiries=expiry_sheet(quantity, values, market, rules=expiry_rules),
         exercises=exercise_sheet(quantity, values, market, rules=exercise_rules),
-        events=event_scenarios(quantity, values, market),
+        events=event_scenarios(
+            quantity,
+            values,
+            market,
+            tail=terms.event_tail_deviations,
+            tail_probability=terms.event_tail_probability,
+        ),
         history=past,
         day_ns=() if past is None else tuple(market.history.day_ns.tolist()),
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flatbook.exposure.aggregate import Exposure
+from flatbook.exposure.factors import SPOT
 from flatbook.hedging.band import half_width_shares
 from flatbook.hedging.cross import basis_deviation_usd, hedge_contracts
 from flatbook.limits.check import Standing
@@ -170,7 +171,7 @@ def _band_usd(exposure: Exposure, price: RiskPrice, u: int, spot: float, desk: D
 
 def _worthless_usd(price: RiskPrice, u: int, desk: Desk) -> float:
     """The delta whose next unit of risk is worth what trading it away costs (domain reference 4.8): |D| <= psi / 2A."""
-    per_unit = desk.appetite.aversion_per_usd * float(price.variance[u, 0])
+    per_unit = desk.appetite.aversion_per_usd * float(price.deviation[u, SPOT]) ** 2
     return float(price.hedge_cost[u]) / per_unit if per_unit > 0.0 else 0.0
 
 

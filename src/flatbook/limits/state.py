@@ -1,9 +1,13 @@
-"""What the limits room remembers: the limits themselves, what the ladder saw of each, overrides, and fast markets."""
+"""What the limits room remembers: the limits themselves, what the ladder saw of each, overrides, and fast markets; the fills and
+orders of the last minute, and the P&L of the day.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from flatbook.limits.activity import Traffic, forget_old
+from flatbook.limits.drawdown import Day
 from flatbook.limits.ladder import Memory
 from flatbook.limits.overrides import InForce, Override
 from flatbook.model.errors import FlatbookError
@@ -19,6 +23,8 @@ class LimitsState:
     memory: Mapping[str, Memory] = field(default_factory=dict)
     overrides: dict[str, Override] = field(default_factory=dict)
     fast_market: dict[str, str] = field(default_factory=dict)  # by underlying, empty for all: why
+    traffic: Traffic = field(default_factory=Traffic)
+    day: Day | None = None  # as the last cycle saw it
 
 
 def set_limits(state: LimitsState, event: LimitsSet) -> None:
@@ -61,6 +67,8 @@ def in_force(state: LimitsState) -> InForce:
     )
 
 
-def remember(state: LimitsState, memory: Mapping[str, Memory]) -> None:
-    """Keep what the ladder saw in the last check, for hysteresis and cool-down."""
+def remember(state: LimitsState, memory: Mapping[str, Memory], day: Day, now_ns: int) -> None:
+    """Keep what a cycle at `now_ns` saw: the ladder for hysteresis and cool-down, the day for its peak."""
     state.memory = memory
+    state.day = day
+    forget_old(state.traffic, now_ns)

@@ -9,6 +9,7 @@ from itertools import pairwise
 import msgspec
 
 from flatbook.model.errors import InvalidValueError
+from flatbook.model.factor_terms import FactorTerms
 from flatbook.model.instruments import Instrument
 
 _INFINITE = float("inf")
@@ -416,18 +417,24 @@ class Desk(Parameters, frozen=True, kw_only=True):
     quoting: QuotingRules
     appetite: RiskAppetite
     clock: ClockTerms = msgspec.field(default_factory=ClockTerms)
+    factors: FactorTerms = msgspec.field(default_factory=FactorTerms)
     events: tuple[EventTerms, ...] = ()
     groups: tuple[ProductGroup, ...] = ()
     slides: tuple[SlideTerms, ...] = USUAL_SLIDES
     price_stale_s: float = (
         0.0  # limits do not trust an underlying's price that is older; 0: however old it is
     )
+    net_capital_usd: float | None = None  # equity that backs the book; None: nobody told it
 
     def __post_init__(self) -> None:
-        """Refuse an age that is none."""
+        """Refuse an age or an equity that is none."""
         _demand(
             0.0 <= self.price_stale_s < _INFINITE,
             f"desk {self.name}: price_stale_s must be 0 or above, was {self.price_stale_s}",
+        )
+        _demand(
+            self.net_capital_usd is None or 0.0 < self.net_capital_usd < _INFINITE,
+            f"desk {self.name}: net_capital_usd must be above 0 and finite, was {self.net_capital_usd}",
         )
 
     def terms_of(self, underlying: str) -> UnderlyingTerms:

@@ -3,7 +3,6 @@
 Plotly's own JavaScript lies inside the page (MIT licence, decision 011). Everything shown comes from the report; every text is escaped.
 """
 
-import json
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from flatbook.reports.attribution_console import HALF_CENT, IDENTITY_LABELS
 from flatbook.reports.attribution_schema import AttributionReport, ScopeAttribution
 from flatbook.reports.attribution_story import BLOCK_LABELS, LABELS
 from flatbook.reports.schema_parts import Number
+from flatbook.reports.script_text import script_text
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -37,7 +37,7 @@ def render_attribution(report: AttributionReport) -> str:
         and abs(rounding) <= max(_ROUNDING_USD, _ROUNDING_SHARE * gross),
         lost=any(step.left_out for step in report.steps),
         plotly=get_plotlyjs(),
-        plots=_json(plots_of(report)),
+        plots=script_text(plots_of(report)),
     )
 
 
@@ -82,16 +82,3 @@ def _plus(value: Number, other: Number) -> Number:
 
 def _tiny(value: Number) -> str:
     return numbers.NOTHING if value is None else f"{abs(value):.0e}"
-
-
-def _json(value: object) -> str:
-    """As text that cannot end the script element it stands in; six digits are more than a picture shows."""
-    return json.dumps(_rounded(value), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-
-
-def _rounded(value: object) -> object:
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
-    return [_rounded(one) for one in value] if isinstance(value, list | tuple) else value

@@ -7,7 +7,7 @@ from flatbook.reports.chains import decimals_of
 from flatbook.reports.console_table import ROWS, print_table, signed, styled
 from flatbook.reports.numbers import brief, contracts, day, full, magnitude, percent, plain, tally
 from flatbook.reports.schema import PlanReport
-from flatbook.reports.schema_decisions import QuoteRow, ResidualLedger, ResidualOf
+from flatbook.reports.schema_decisions import QuoteRow, ResidualLedger, ResidualOf, RiskPriceOf
 from flatbook.reports.schema_parts import Number
 
 if TYPE_CHECKING:
@@ -86,8 +86,9 @@ def print_risk_price(report: PlanReport, console: "Console") -> None:
             row.underlying,
             percent(row.spot_vol, 1),
             plain(_in_bp(row.hedge_cost_usd_per_usd), 2),
-            *(full(_in_bp(each.price_usd_per_unit), 3) for each in row.factors[:1]),
-            *(brief(_thousand(each.price_usd_per_unit)) for each in row.factors[1:]),
+            full(_in_bp(_price_of(row, "spot")), 3),
+            brief(_thousand(_price_of(row, "level_1m"))),
+            brief(_in_bp(_price_of(row, "gamma"))),
         )
         for row in report.residual.risk_price
     ]
@@ -96,10 +97,14 @@ def print_risk_price(report: PlanReport, console: "Console") -> None:
         "30d vol",
         "hedge cost\nbp",
         "delta\nbp",
-        "wtd vega\nUSD per 1k",
-        "gamma\nUSD per 1k",
+        "30d vega\nUSD per 1k",
+        "variance\nbp",
     )
     print_table(console, "", titles, rows)
+
+
+def _price_of(row: RiskPriceOf, factor: str) -> Number:
+    return next(each.price_usd_per_unit for each in row.factors if each.factor == factor)
 
 
 def _thousand(value: Number) -> Number:

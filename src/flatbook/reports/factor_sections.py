@@ -20,6 +20,7 @@ from flatbook.exposure.factors import (
     RATE,
     SKEWS,
     SPOT,
+    Factors,
     tenor_weighted,
 )
 from flatbook.model.measures import CALENDAR_DAYS, VEGA_REFERENCE_DAYS
@@ -226,11 +227,16 @@ def _underlying(told: _Told, columns: Columns, u: int) -> UnderlyingFactors:
     )
 
 
-def _factor(told: _Told, u: int, kind: int, path: str, why: str) -> FactorRow:
-    of, missing = told.cycle.basis.factors, told.missing
+def name_and_unit(of: Factors, u: int, kind: int) -> tuple[str, str]:
+    """What a factor is called beside its underlying, and the unit of its exposure."""
     full = of.name(u, kind).removeprefix(f"{of.underlyings[u]}/")
     ending, unit = next(each for each in _UNITS if full.endswith(each[0]))
-    name = full.removesuffix(ending)
+    return full.removesuffix(ending), unit
+
+
+def _factor(told: _Told, u: int, kind: int, path: str, why: str) -> FactorRow:
+    of, missing = told.cycle.basis.factors, told.missing
+    name, unit = name_and_unit(of, u, kind)
     path = f"{path}.rows[{name}]"
     no_error = _CONFIGURED if told.samples[u, kind] == 0.0 else told.covariance_reason
     return FactorRow(

@@ -11,24 +11,29 @@ from math import isfinite, nan
 import numpy as np
 
 from flatbook.engine.cycle import Cycle
+from flatbook.exposure.factor_prior import ONE_MONTH
+from flatbook.exposure.factors import GAMMA, LEVELS, SPOT
 from flatbook.exposure.residual_ledger import Entry, Ledger, Reconciliation, RiskKind, ledger_of, reconcile
 from flatbook.exposure.slides import pnl_by_underlying
 from flatbook.hedging.cross import held_proxies
 from flatbook.hedging.execution import even_path_deviation_usd
 from flatbook.market.clock import NS_PER_DAY
 from flatbook.market.view import EventMove
-from flatbook.model.measures import CALENDAR_DAYS
+from flatbook.model.measures import CALENDAR_DAYS, Measure
 from flatbook.model.parameters import HedgeTerms, LimitMeasure
 from flatbook.model.table import Floats
 from flatbook.reports.missing import Missing
 from flatbook.reports.schema_decisions import LedgerRow, LedgerTotals, ResidualLedger
-from flatbook.riskprice.price import FACTORS
 
 EXECUTION_S = 60.0  # a hedge is worked evenly over a minute unless somebody says otherwise
 _NO_VOL = "no volatility of the underlying is known"
 _NO_MODEL = "the factor model knows no deviation of the book that is left: see factors.deviation_after_usd"
 _NO_EXPOSURE = "the exposure that is left cannot be told: see the same figure in residual"
 _S_PER_DAY = 86_400.0
+_MEASURES = (Measure.DELTA_USD, Measure.VEGA_WEIGHTED_USD_PER_POINT, Measure.GAMMA_USD_PER_PCT)
+_PER_MEASURE = np.array(
+    [1.0, 1.0, 50.0]
+)  # units of spot, of the 30-day level and of variance in a unit of each
 _OF_MODEL = frozenset({"model_usd2", "not_in_ledger_usd2"})
 STATED = (
     "entries are taken as uncorrelated: the ledger's variance is the sum of theirs",
@@ -118,16 +123,22 @@ def _row(entry: Entry, share: float, missing: Missing, path: str) -> LedgerRow:
 
 
 def _model(cycle: Cycle) -> float:
-    """E'SE by the variances that the risk price knows."""
+    """E'SE of each factor alone, by the deviations that the risk price knows."""
     left = _left(cycle)
     touched = (left != 0.0).any(axis=1)
-    return float((left[touched] ** 2 * cycle.price.variance[touched]).sum())
+    return float((left[touched] ** 2 * _variances(cycle)[touched]).sum())
+
+
+def _variances(cycle: Cycle) -> Floats:
+    """Of delta, weighted vega and gamma over the holding time, USD^2 per unit^2, [n_underlyings, 3]."""
+    per_unit = cycle.price.deviation[:, (SPOT, LEVELS.start + ONE_MONTH, GAMMA)] * _PER_MEASURE
+    return np.asarray(per_unit**2)
 
 
 def _left(cycle: Cycle) -> Floats:
-    """Size of what is left of each factor, [n_underlyings, factors]; series without a value count at their worst (decision 005)."""
+    """Size of what is left of each of these measures, [n_underlyings, 3]; series without a value count at their worst (decision 005)."""
     after = cycle.residual.exposure
-    return np.asarray(np.abs(after.by_underlying[:, FACTORS]) + after.bound.sum(axis=1)[:, FACTORS])
+    return np.asarray(np.abs(after.by_underlying[:, _MEASURES]) + after.bound.sum(axis=1)[:, _MEASURES])
 
 
 def _owner(cycle: Cycle, underlying: str, measure: LimitMeasure) -> str:
@@ -141,11 +152,11 @@ def _owner(cycle: Cycle, underlying: str, measure: LimitMeasure) -> str:
 
 
 def _direction_and_volatility(cycle: Cycle) -> Iterator[Entry]:
-    left, days = _left(cycle), cycle.desk.appetite.holding_days
+    left, variances, days = _left(cycle), _variances(cycle), cycle.desk.appetite.holding_days
     for u, name in enumerate(cycle.table.underlyings):
         if not (left[u] != 0.0).any():
             continue
-        delta, vega, gamma = (left[u] ** 2 * cycle.price.variance[u]).tolist()
+        delta, vega, gamma = (left[u] ** 2 * variances[u]).tolist()
         symbols = [one.chosen.symbol for one in cycle.hedges if one.underlying == name and one.chosen]
         source = symbols[0] if symbols else f"{name} book"
         for kind, variance, measure in (

@@ -2,13 +2,17 @@
 
 import math
 
+import numpy as np
+
 from flatbook.engine.cycle import Cycle
+from flatbook.exposure.factor_prior import ONE_MONTH
+from flatbook.exposure.factors import GAMMA, LEVELS, SPOT
 from flatbook.hedging.cross import held_proxies
 from flatbook.hedging.neutral_choice import OptionOffset, option_offset
-from flatbook.model.measures import MEANINGS
 from flatbook.reports.changes import changes_of
 from flatbook.reports.columns import Columns
 from flatbook.reports.decisions import side_of
+from flatbook.reports.factor_sections import name_and_unit
 from flatbook.reports.ledger import residual_ledger_of, told_of
 from flatbook.reports.missing import Missing
 from flatbook.reports.numbers import brief, plain
@@ -20,9 +24,11 @@ from flatbook.reports.schema_decisions import (
     Residual,
     RiskPriceOf,
 )
-from flatbook.riskprice.price import FACTORS
 
 _NO_PRICE = "the underlying has no price, or no expiry of it has a volatility"
+_NO_EXPOSURE = (
+    "series without a value are exposed to it; `factors` tells what is known, and how many contracts are not"
+)
 
 
 def residual_of(cycle: Cycle, columns: Columns, missing: Missing) -> Residual:
@@ -73,24 +79,32 @@ def _risk_price(cycle: Cycle, missing: Missing, u: int) -> RiskPriceOf:
             f"{path}.hedge_cost_usd_per_usd",
             "no hedge instrument with a price is configured",
         ),
-        factors=tuple(
-            _factor(cycle, missing, u, number, f"{path}.factors[{MEANINGS[measure].name}]")
-            for number, measure in enumerate(FACTORS)
-        ),
+        factors=tuple(_factor(cycle, missing, u, kind, path) for kind in _priced_kinds(cycle, u)),
     )
 
 
-def _factor(cycle: Cycle, missing: Missing, u: int, number: int, path: str) -> FactorPrice:
-    price, measure = cycle.price, FACTORS[number]
-    held = float(cycle.exposure.by_underlying[u, measure])
-    deviation = math.sqrt(price.variance[u, number])
+def _priced_kinds(cycle: Cycle, u: int) -> tuple[int, ...]:
+    """Factors that the book is exposed to, and those of direction, volatility and gamma whatever it is."""
+    always = {SPOT, GAMMA, LEVELS.start + ONE_MONTH}
+    touched = np.flatnonzero(cycle.held.factors.known[u] + cycle.held.factors.unvalued[u]).tolist()
+    return tuple(sorted(always | set(touched)))
+
+
+def _factor(cycle: Cycle, missing: Missing, u: int, kind: int, path: str) -> FactorPrice:
+    price, of = cycle.price, cycle.basis.factors
+    name, unit = name_and_unit(of, u, kind)
+    path = f"{path}.factors[{name}]"
     return FactorPrice(
-        factor=MEANINGS[measure].name,
-        unit=MEANINGS[measure].unit,
-        exposure=missing.number(held, f"{path}.exposure", _NO_PRICE),
-        deviation_per_unit_usd=missing.number(deviation, f"{path}.deviation_per_unit_usd", _NO_PRICE),
+        factor=name,
+        unit=unit,
+        exposure=missing.number(
+            float(cycle.held.factors.complete[u, kind]), f"{path}.exposure", _NO_EXPOSURE
+        ),
+        deviation_per_unit_usd=missing.number(
+            float(price.deviation[u, kind]), f"{path}.deviation_per_unit_usd", _NO_PRICE
+        ),
         price_usd_per_unit=missing.number(
-            float(price.price[u, number]), f"{path}.price_usd_per_unit", _NO_PRICE
+            float(price.price[u, kind]), f"{path}.price_usd_per_unit", _NO_PRICE
         ),
     )
 

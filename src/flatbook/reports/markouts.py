@@ -78,27 +78,35 @@ KEYS: dict[str, Callable[[Fill], str]] = {
 }
 
 
-def track_of_marks(marks: Sequence[Mark], rows: Ints) -> Track:
-    """Theoretical values and deltas as they were marked.
+def track_of_marks(marks: Iterable[Mark], rows: Ints) -> Track:
+    """Theoretical values and deltas as they were marked; one mark is in memory at a time.
 
     Parameters
     ----------
-    marks : sequence of Mark
-        In ascending order of time, of one instrument table.
+    marks : iterable of Mark
+        In ascending order of time, of one instrument table or of one that grew: rows not listed yet have no value.
     rows : int64[k]
         Ascending.
     """
-    of, multiplier = marks[0].market.table.underlying_of[rows], marks[0].market.table.multiplier[rows]
-    return Track(
-        at_ns=np.array([each.now_ns for each in marks], dtype=np.int64),
-        rows=rows,
-        value=np.array([each.values.price[rows] for each in marks]),
-        spot=np.array([each.market.spot[of] for each in marks]),
-        delta=np.array([each.values.greeks[rows, Measure.DELTA_SHARES] / multiplier for each in marks]),
-    )
+    times: list[int] = []
+    seen: list[tuple[Floats, Floats, Floats]] = []
+    for each in marks:
+        table, row = each.market.table, np.full((3, rows.size), np.nan)
+        listed = rows[: np.searchsorted(rows, len(table.instruments))]
+        row[0, : listed.size] = each.values.price[listed]
+        row[1, : listed.size] = each.market.spot[table.underlying_of[listed]]
+        row[2, : listed.size] = each.values.greeks[listed, Measure.DELTA_SHARES] / table.multiplier[listed]
+        if times and times[-1] == each.now_ns:
+            times.pop()
+            seen.pop()
+        times.append(each.now_ns)
+        seen.append((row[0], row[1], row[2]))
+    return _track(times, rows, seen)
 
 
-def track_of_quotes(facts: Iterable[Fact], table: InstrumentTable, rows: Ints, delta: Floats) -> Track:
+def track_of_quotes(
+    facts: Iterable[Fact], table: InstrumentTable, rows: Ints, delta: Floats, instants: Ints | None = None
+) -> Track:
     """Middles of bid and offer as they were received, between two cycles, at the deltas of the earlier one.
 
     Parameters
@@ -110,12 +118,15 @@ def track_of_quotes(facts: Iterable[Fact], table: InstrumentTable, rows: Ints, d
         Ascending.
     delta : float64[k]
         Units of the underlying per unit of the contract.
+    instants : int64[m], optional
+        UTC nanoseconds that are kept; every instant otherwise.
     """
     of, place = table.underlying_of[rows], {row: at for at, row in enumerate(rows.tolist())}
     number = {name: u for u, name in enumerate(table.underlyings)}
+    kept = None if instants is None else set(instants.tolist())
     value, spot = np.full(rows.size, np.nan), np.full(len(table.underlyings), np.nan)
     times: list[int] = []
-    seen: list[tuple[Floats, Floats]] = []
+    seen: list[tuple[Floats, Floats, Floats]] = []
     for fact in facts:
         if isinstance(fact, UnderlyingQuoted) and fact.underlying in number:
             spot[number[fact.underlying]] = fact.price
@@ -123,19 +134,30 @@ def track_of_quotes(facts: Iterable[Fact], table: InstrumentTable, rows: Ints, d
             _see(fact, table, place, value)
         else:
             continue
+        if kept is not None and fact.received_ns not in kept:
+            continue
         if times and times[-1] == fact.received_ns:
             times.pop()
             seen.pop()
         times.append(fact.received_ns)
-        seen.append((value.copy(), spot[of]))
-    shape = (len(times), rows.size)
-    return Track(
-        at_ns=np.array(times, dtype=np.int64),
-        rows=rows,
-        value=np.array([each[0] for each in seen]).reshape(shape),
-        spot=np.array([each[1] for each in seen]).reshape(shape),
-        delta=np.tile(delta, (len(times), 1)),
+        seen.append((value.copy(), spot[of], delta))
+    return _track(times, rows, seen)
+
+
+def instants_for(fills: Sequence[Fill], at_ns: Ints, horizons_s: tuple[float, ...] = HORIZONS_S) -> Ints:
+    """Of the instants `at_ns` (int64[t], ascending) those that `markouts` of `fills` would read, int64[m]."""
+    traded = np.array([fill.traded_ns for fill in fills], dtype=np.int64)
+    before = np.searchsorted(at_ns, traded, side="right") - 1
+    after = [np.searchsorted(at_ns, traded + round(each * _NS), side="left") for each in horizons_s]
+    wanted = np.unique(np.concatenate((before, *after)))
+    return np.asarray(at_ns[wanted[(wanted >= 0) & (wanted < at_ns.size)]])
+
+
+def _track(times: list[int], rows: Ints, seen: list[tuple[Floats, Floats, Floats]]) -> Track:
+    value, spot, delta = (
+        np.array([each[column] for each in seen]).reshape(len(times), rows.size) for column in range(3)
     )
+    return Track(at_ns=np.array(times, dtype=np.int64), rows=rows, value=value, spot=spot, delta=delta)
 
 
 def _see(fact: QuotesSeen, table: InstrumentTable, place: dict[int, int], value: Floats) -> None:
@@ -167,8 +189,9 @@ def markouts(
         Seconds, above 0.
     """
     rows = np.array([table.row_of(fill.instrument) for fill in fills], dtype=np.int64)
+    if not track.at_ns.size:
+        return _nothing(fills, horizons_s)
     at = np.searchsorted(track.rows, rows)
-    assert track.at_ns.size, "a track of nothing marks nothing out"
     assert np.array_equal(track.rows[np.minimum(at, track.rows.size - 1)], rows), "a fill is not in the track"
     traded = np.array([fill.traded_ns for fill in fills], dtype=np.int64)
     side = np.array([1.0 if fill.side is Side.BUY else -1.0 for fill in fills])
@@ -194,6 +217,21 @@ def markouts(
         contracts=contracts,
         edge_usd=usd * (value - paid),
         adverse_usd=adverse,
+    )
+
+
+def valued(found: Markouts) -> int:
+    """How many pairs of a trade and a horizon have a value, over all horizons."""
+    return int((np.isfinite(found.edge_usd)[:, None] & np.isfinite(found.adverse_usd)).sum())
+
+
+def _nothing(fills: Sequence[Fill], horizons_s: tuple[float, ...]) -> Markouts:
+    return Markouts(
+        fills=tuple(fills),
+        horizons_s=horizons_s,
+        contracts=np.array([fill.quantity for fill in fills], dtype=np.int64),
+        edge_usd=np.full(len(fills), np.nan),
+        adverse_usd=np.full((len(fills), len(horizons_s)), np.nan),
     )
 
 

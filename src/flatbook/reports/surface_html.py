@@ -4,11 +4,11 @@ Plotly's own JavaScript lies inside the page (MIT licence, decision 011). Everyt
 text is escaped, whatever a symbol or a folder is called.
 """
 
-import json
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from flatbook.reports import numbers
+from flatbook.reports.script_text import script_text
 from flatbook.reports.surface_charts import Plot, smile_plot, term_plot
 from flatbook.reports.surface_schema import ExpiryFit, SurfaceFit, SurfaceReport
 from flatbook.reports.surface_shape import curvature_points, skew_points
@@ -38,7 +38,7 @@ def render_surface(report: SurfaceReport) -> str:
         report=report,
         drawn=tuple(_drawn(one) for one in report.surfaces),
         plotly=get_plotlyjs(),
-        plots=_json([_plots(one) for one in report.surfaces]),
+        plots=script_text([_plots(one) for one in report.surfaces]),
         width=WIDTH,
         height=HEIGHT,
     )
@@ -87,17 +87,3 @@ def _plots(one: SurfaceFit) -> dict[str, object]:
         smile_plot(beside[at], each, beside[at + 2]) for at, each in enumerate(one.expiries)
     ]
     return {"smiles": smiles, "term": term_plot(one)}
-
-
-def _json(value: object) -> str:
-    """As text that cannot end the script element it stands in; six digits are more than a picture shows."""
-    text = json.dumps(_rounded(value), separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c")
-
-
-def _rounded(value: object) -> object:
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
-    return [_rounded(one) for one in value] if isinstance(value, list | tuple) else value

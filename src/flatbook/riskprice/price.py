@@ -1,67 +1,122 @@
 """One price per factor from one value function v(E) = -E'AE of the book's factor exposures.
 
 Source: Stoikov and Saglam (2009), theorem 4, generalised from one option to a book (domain reference 4.3 and 4.5): over the
-holding time tau the residual variance is D^2 s^2 tau + V^2 a^2 tau + (100 G)^2 s^4 tau^2 / 2, with D delta in USD, V
-weighted vega in USD per point, G gamma in USD per percent, s the volatility of spot and a that of 30-day volatility in
-points. A = aversion / 2 times the factor variances; the price is g = 2AE. Delta costs at most what a hedge costs
-(Barzykin, Bergault and Gueant 2021: internalise only while that is cheaper; domain reference 4.8).
+holding time the residual variance of the exposures E is E'SE, with S the covariance of all factors (`exposure.factor_prior`).
+A = aversion / 2 times S, and the price is g = 2AE. The delta that is cheaper to trade away than to hold is not priced: E is the
+book after it, the least of aversion / 2 E'SE plus what its hedges cost (Barzykin, Bergault and Gueant 2021: internalise only
+while that is cheaper; domain reference 4.8), so that spot is never priced above the cost of a hedge. It is found one spot
+after another by soft thresholds (R. Tibshirani, J. Royal Statistical Society B 58 (1996) 267-288; P. Tseng, J. Optimization
+Theory and Applications 109 (2001) 475-494, for convergence).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from flatbook.exposure.aggregate import Exposure
-from flatbook.exposure.reference_vol import reference_vols
-from flatbook.market.view import MarketView
-from flatbook.model.measures import CALENDAR_DAYS, Measure
+from flatbook.exposure.factor_covariance import Covariance
+from flatbook.exposure.factors import SPOT, FactorExposure, Factors
 from flatbook.model.parameters import Desk
 from flatbook.model.table import Floats
-from flatbook.valuation.values import Values
 
-FACTORS = (Measure.DELTA_USD, Measure.VEGA_WEIGHTED_USD_PER_POINT, Measure.GAMMA_USD_PER_PCT)
+_SWEEPS = 100
+_SETTLED = 1e-12  # of the largest trade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskPrice:
-    """Factor axis as in FACTORS: delta, weighted vega, gamma."""
+    """Kinds of factor as in `exposure.factors`; NaN where an underlying has no volatility."""
 
     spot_vol: Floats  # [n_underlyings] annual, at 30 days
-    variance: Floats  # [n_underlyings, 3] of each factor over the holding time, in USD^2 per unit^2
-    price: Floats  # [n_underlyings, 3] USD per unit of exposure; plus: another unit costs us
+    deviation: (
+        Floats  # [n_underlyings, kinds] standard deviation of each factor over the holding time, USD per unit
+    )
+    price: Floats  # [n_underlyings, kinds] USD per unit of exposure; plus: another unit costs us
     hedge_cost: Floats  # [n_underlyings] USD to trade a USD of delta
     marginal_usd: Floats  # [n_rows] cost of owning one more contract
-    own_usd: Floats  # [n_rows] half the curvature: what a contract adds to its own cost
+    own_usd: (
+        Floats  # [n_rows] half the curvature: what a contract adds to its own cost once its delta is hedged
+    )
 
 
 def risk_price(
-    exposure: Exposure, values: Values, market: MarketView, desk: Desk, hedge_cost: Floats
+    book: FactorExposure,
+    of: Factors,
+    covariance: Covariance,
+    desk: Desk,
+    spot_vol: Floats,
+    hedge_cost: Floats,
 ) -> RiskPrice:
     """Price the factors of every underlying.
 
     Parameters
     ----------
-    exposure, values, market, desk
+    book : FactorExposure
+        Series whose exposure is not known are left out: limits add their worst case.
+    of : Factors
+        Of one contract of each series. Factors that nobody knows a series' exposure to (its skew where no surface speaks of
+        its expiry) are not in its price; a series without a value has none.
+    covariance : Covariance
+        Of the factors over the holding time, in the order of a flattened [n_underlyings, kinds].
+    desk : Desk
+    spot_vol : float64[n_underlyings]
+        Annual, at 30 days.
     hedge_cost : float64[n_underlyings]
         Cost of the cheapest hedge in USD per USD of delta; inf where there is none.
     """
-    appetite = desk.appetite
-    tau = appetite.holding_days / CALENDAR_DAYS
-    vol = reference_vols(market)
-    points = appetite.vol_of_vol * vol * 100.0
-    variance = np.column_stack((vol**2 * tau, points**2 * tau, 0.5 * 1e4 * vol**4 * tau**2))
-    held = exposure.by_underlying[:, FACTORS]
-    price = appetite.aversion_per_usd * variance * held
-    price[:, 0] = np.clip(price[:, 0], -hedge_cost, hedge_cost)
-    of = market.table.underlying_of
-    per_contract = values.greeks[:, FACTORS]
-    own = 0.5 * appetite.aversion_per_usd * variance[of] * per_contract**2
-    own[:, 0] = 0.0  # the delta of a fill is hedged, not held
+    n, kinds = book.known.shape
+    aversion, matrix = desk.appetite.aversion_per_usd, covariance.matrix
+    told = np.isfinite(np.diag(matrix))
+    known = np.where(told[:, None] & told, matrix, 0.0)
+    spots = np.arange(n) * kinds + SPOT
+    kept = after_cheap_hedges(book.known.reshape(-1), known, spots, hedge_cost / aversion)
+    price = np.where(told, aversion * (known @ kept), np.nan).reshape(n, kinds)
+    underlying = of.underlying_of
+    e = np.where(np.isfinite(of.e) | ~np.isfinite(of.e[:, SPOT, None]), of.e, 0.0)
+    own = np.empty(underlying.size)
+    for u in range(n):
+        mine, block = underlying == u, slice(u * kinds, (u + 1) * kinds)
+        own[mine] = _own_variance(e[mine], matrix[block, block], np.isfinite(hedge_cost[u]))
     return RiskPrice(
-        spot_vol=vol,
-        variance=variance,
+        spot_vol=spot_vol,
+        deviation=np.sqrt(np.diag(matrix)).reshape(n, kinds),
         price=price,
         hedge_cost=hedge_cost,
-        marginal_usd=(price[of] * per_contract).sum(axis=1),
-        own_usd=own.sum(axis=1),
+        marginal_usd=(price[underlying] * e).sum(axis=1),
+        own_usd=0.5 * aversion * own,
     )
+
+
+def after_cheap_hedges(exposure: Floats, covariance: Floats, spots: Floats, threshold: Floats) -> Floats:
+    """The exposure once every delta is traded whose risk is worth more than its hedge: least of E'SE / 2 + threshold |trade|.
+
+    Parameters
+    ----------
+    exposure : float64[F]
+    covariance : float64[F, F]
+    spots : int64[U]
+        Which factors can be traded.
+    threshold : float64[U]
+        Cost of trading a unit, over the aversion; inf where it cannot be traded.
+    """
+    kept, traded = exposure.copy(), np.zeros(spots.size)
+    can = np.flatnonzero((np.diag(covariance)[spots] > 0.0) & np.isfinite(threshold))
+    for _ in range(_SWEEPS):
+        largest = 0.0
+        for u in can.tolist():
+            variance = covariance[spots[u], spots[u]]
+            flat = traded[u] + float(covariance[spots[u]] @ kept) / variance
+            wanted = np.sign(flat) * max(abs(flat) - threshold[u] / variance, 0.0)
+            kept[spots[u]] -= wanted - traded[u]
+            largest = max(largest, abs(wanted - traded[u]))
+            traded[u] = wanted
+        if largest <= _SETTLED * np.abs(traded).max(initial=0.0):
+            break
+    return kept
+
+
+def _own_variance(e: Floats, covariance: Floats, hedged: bool) -> Floats:
+    """Variance of one contract of each series, float64[n]; where its delta is hedged, of what spot does not explain."""
+    spot = covariance[SPOT]
+    if hedged and spot[SPOT] > 0.0:
+        covariance = covariance - np.outer(spot, spot) / spot[SPOT]
+    return np.asarray(np.maximum(((e @ covariance) * e).sum(axis=1), 0.0))

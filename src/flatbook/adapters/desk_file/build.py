@@ -10,6 +10,7 @@ from flatbook.adapters.desk_file.check import Checked
 from flatbook.adapters.desk_file.findings import Findings, nearest, shown
 from flatbook.adapters.desk_file.keys import scope_of_measure
 from flatbook.model.errors import InvalidValueError
+from flatbook.model.factor_terms import FactorTerms
 from flatbook.model.instruments import Instrument, Kind, Payoff, TickBand
 from flatbook.model.parameters import (
     USUAL_SLIDES,
@@ -52,18 +53,21 @@ class Parts:
     quoting: QuotingRules | None
     appetite: RiskAppetite | None
     clock: ClockTerms | None
+    factors: FactorTerms | None
     events: tuple[EventTerms, ...]
     groups: tuple[ProductGroup, ...]
     slides: tuple[SlideTerms, ...]
     name: str
     history: str  # path as written
     price_stale_s: float
+    net_capital_usd: float | None
 
     def desk(self) -> Desk:
         """The desk, once there is no fault."""
         assert self.quoting is not None, "a file without faults has quoting rules"
         assert self.appetite is not None, "a file without faults has a desk"
         assert self.clock is not None, "a file without faults has a clock"
+        assert self.factors is not None, "a file without faults has factors"
         return Desk(
             name=self.name,
             underlyings=self.underlyings,
@@ -71,10 +75,12 @@ class Parts:
             quoting=self.quoting,
             appetite=self.appetite,
             clock=self.clock,
+            factors=self.factors,
             events=self.events,
             groups=self.groups,
             slides=self.slides or USUAL_SLIDES,
             price_stale_s=self.price_stale_s,
+            net_capital_usd=self.net_capital_usd,
         )
 
 
@@ -105,6 +111,7 @@ def build(sections: dict[str, list[Checked]], findings: Findings) -> Parts:
         quoting=next(iter(_all(sections["quoting"], _quoting, findings)), None),
         appetite=next(iter(_all(sections["desk"], _appetite, findings)), None),
         clock=next(iter(_all(sections["clock"], _clock, findings)), None),
+        factors=next(iter(_all(sections["factors"], _factors, findings)), None),
         events=_all(sections["event"], _event, findings),
         groups=_all(sections["group"], _group, findings),
         slides=_all(sections["slide"], _slide, findings),
@@ -114,6 +121,7 @@ def build(sections: dict[str, list[Checked]], findings: Findings) -> Parts:
             (table.values["price_stale_s"] for table in sections["desk"] if "price_stale_s" in table.values),
             0.0,
         ),
+        net_capital_usd=next((table.values.get("net_capital_usd") for table in sections["desk"]), None),
     )
 
 
@@ -208,6 +216,10 @@ def _appetite(values: dict[str, Any]) -> RiskAppetite:
 
 def _clock(values: dict[str, Any]) -> ClockTerms:
     return ClockTerms(**values)
+
+
+def _factors(values: dict[str, Any]) -> FactorTerms:
+    return FactorTerms(**values)
 
 
 def _event(values: dict[str, Any]) -> EventTerms:

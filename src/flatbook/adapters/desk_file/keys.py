@@ -6,6 +6,7 @@ docs/config-reference.md tells the same to people; a test holds the two together
 from dataclasses import dataclass
 from enum import Enum
 
+from flatbook.model.factor_terms import FactorTerms
 from flatbook.model.measures import BUCKET_NAMES
 from flatbook.model.parameters import (
     ClockTerms,
@@ -109,6 +110,7 @@ _FLAT = QuotingRules()
 _APPETITE = RiskAppetite(aversion_per_usd=0.5)  # for the defaults of its other fields
 _TERMS = UnderlyingTerms(symbol="any")
 _CLOCK = ClockTerms()
+_MOVES = FactorTerms()
 _LIMIT = Limit(measure=LimitMeasure.DELTA_USD, limit_hard=1.0)
 _SLIDE = SlideTerms(name="any", moves_pct=(0.0,))
 
@@ -134,6 +136,10 @@ DESK = Section(
         Key(
             name="price_stale_s", unit="seconds", default=0.0, range=_NOT_NEGATIVE,
             text="an underlying's price that is older is not measured by, and its limits are breaches; 0: never",
+        ),
+        Key(
+            name="net_capital_usd", unit="USD", range=_POSITIVE,
+            text="equity that backs the book, of which the capital requirement is a margin utilisation",
         ),
         Key(
             name="history", type=Type.TEXT, default="",
@@ -355,6 +361,35 @@ CLOCK = Section(
     ),
 )  # fmt: skip
 
+_BP_A_YEAR = Range(low=0.0, high=10_000.0)
+_FACTORS: tuple[tuple[str, str, str, Range], ...] = (
+    ("correlation", "", "of two underlyings, in spot where no index is named, and in what else moves volatility", Range(low=0.0, high=1.0)),
+    ("tenor_decay", "per factor e of time", "volatilities of tenors a factor e apart are correlated by exp(-this)", Range(low=1e-4, high=10.0)),
+    ("level_rest_min", "share of its variance", "least that spot leaves unexplained of a level of volatility", Range(low=0.0, high=1.0)),
+    ("skew_share", "points per point of level", "standard deviation of skew", Range(low=0.0, high=10.0)),
+    ("curvature_share", "points per point of level", "standard deviation of curvature", Range(low=0.0, high=10.0)),
+    ("jumps_per_year", "1/year", "how often each of the two gaps comes", Range(low=0.0, high=365.0)),
+    ("rate_bp_per_year", "basis points a year", "standard deviation of interest rates", _BP_A_YEAR),
+    ("dividend_yield_bp_per_year", "basis points a year", "standard deviation of dividend yields", _BP_A_YEAR),
+    ("half_life_days", "days of history", "in which what history tells fades by half", Range(low=0.0, high=36_500.0, low_open=True)),
+    ("lags", "days of history", "neighbouring days that move together, for standard errors", Range(low=0.0, high=250.0)),
+    ("shrinkage", "share", "by which correlations of history are drawn to those above; left out: told by their noise", Range(low=0.0, high=1.0)),
+    ("gap_down_pct", "percent of spot", "the gap that is a factor, down", Range(low=-100.0, high=0.0, low_open=True, high_open=True)),
+    ("gap_up_pct", "percent of spot", "the gap that is a factor, up", Range(low=0.0, high=1000.0, low_open=True)),
+    ("event_tail_deviations", "standard deviations", "the fat tail of a dated event, on the side that hurts more", Range(low=1.0, high=20.0)),
+    ("event_tail_probability", "probability", "of that tail; the rest is one deviation up or down, half each; 0: no tail", Range(low=0.0, high=0.5)),
+)  # fmt: skip
+FACTORS = Section(
+    name="factors",
+    keys=tuple(
+        Key(
+            name=name, type=Type.WHOLE if name == "lags" else Type.NUMBER, unit=unit, text=text, range=within,
+            default=getattr(_MOVES, name), decimal=within.high <= 1.0 and within.low == 0.0,
+        )
+        for name, unit, text, within in _FACTORS
+    ),
+)  # fmt: skip
+
 EVENT = Section(
     name="event",
     repeated=True,
@@ -399,7 +434,7 @@ SLIDE = Section(
 )  # fmt: skip
 
 SECTIONS: dict[str, Section] = {
-    each.name: each for each in (DESK, UNDERLYING, HEDGE, LIMIT, QUOTING, CLOCK, EVENT, GROUP, SLIDE)
+    each.name: each for each in (DESK, UNDERLYING, HEDGE, LIMIT, QUOTING, CLOCK, FACTORS, EVENT, GROUP, SLIDE)
 }
 
 _ANY_SCOPE = ("group", "option_class", "bucket", "series")
