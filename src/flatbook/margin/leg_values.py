@@ -5,7 +5,7 @@ measured from the leg's own mark, so that prices which break put-call parity flo
 clearing house's (OCC Customer Portfolio Margin: theoretical gains and losses start from the series' own marks).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,11 +37,13 @@ def mark(legs: Legs) -> MarkedLegs:
 
     A price that is given stays the mark. Where it implies no volatility, the given one is used; where there is none either,
     next to none (`NO_TIME_VALUE_VOL`) if the price is at or under intrinsic value, and the leg is told in `unpriced`
-    otherwise. Stock is marked at its underlying's price, a future without price at its carried forward.
+    otherwise. Stock is marked at its underlying's price, whatever its row says; a future without price at its carried forward.
     """
     option = legs.is_option
     forward = forward_of(legs)
-    price = np.where(option, legs.price, np.where(np.isnan(legs.price), forward, legs.price))
+    linear = np.where(np.isnan(legs.price), forward, legs.price)
+    linear = np.where(legs.kind == LegKind.STOCK, legs.underlying_price, linear)
+    price = np.where(option, legs.price, linear)
     vol = np.where(option, legs.vol, np.nan)
     notes, unpriced = [""] * len(legs), [""] * len(legs)
     to_imply = np.flatnonzero(option & np.isfinite(legs.price))
@@ -83,16 +85,14 @@ def values_at(
     Returns
     -------
     float64[n, m]
-        Price per unit: in the currency of the strike for crypto too, where `pnl_in_coin` converts; NaN where the model has
-        no value.
+        Price per unit, in the currency of the strike for crypto too (`pme_cells` converts); NaN where the model has no value.
     """
     legs = marked.legs
     shape = (len(legs), spot_factor.shape[-1])
     factor = np.ascontiguousarray(np.broadcast_to(spot_factor, shape))
     vols = np.ascontiguousarray(np.broadcast_to(marked.vol[:, None] if vol is None else vol, shape))
     years = np.maximum(legs.years - elapsed_years, 0.0)
-    start = np.where(legs.kind == LegKind.STOCK, legs.underlying_price, marked.price)
-    out = start[:, None] * factor
+    out = marked.price[:, None] * factor
     option = legs.is_option
     european = np.flatnonzero(option & ~legs.american)
     if european.size:
@@ -119,7 +119,7 @@ def pnl_at(
 ) -> Floats:
     """Profit per contract of each leg in every scenario, from its own mark: float64[n, m]; parameters as `values_at`.
 
-    In the currency of the strike; legs that are settled in coin have `pme.pnl_in_coin`.
+    In the currency of the strike; legs that are settled in coin have cells of their own (`pme_cells`).
     """
     values = values_at(marked, spot_factor, vol, elapsed_years)
     return marked.legs.multiplier[:, None] * (values - marked.price[:, None])
@@ -149,12 +149,13 @@ def _cases(
 ) -> Cases:
     """Options as the notebook's door takes them; a row may be asked for more than once."""
     factor = np.ones(rows.size) if spot_factor is None else spot_factor
+    forward = forward_of(legs if years is None else replace(legs, years=years))
     crypto = np.array([one is ProductClass.CRYPTO for one in legs.product_class], dtype=np.bool_)
     return Cases(
         american=legs.american[rows],
         sign=legs.kind[rows].astype(np.float64),
-        spot=legs.underlying_price[rows] * factor,
-        forward=np.full(rows.size, np.nan),
+        spot=np.where(crypto[rows], np.nan, legs.underlying_price[rows] * factor),
+        forward=np.where(crypto[rows], forward[rows] * factor, np.nan),
         strike=legs.strike[rows],
         years=(legs.years if years is None else years)[rows],
         rate=legs.rate[rows],

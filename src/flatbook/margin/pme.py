@@ -1,0 +1,181 @@
+"""Deribit's portfolio margin (PME, 2024): the worst of 35 cells, a roll shock and a delta shock for each settlement currency.
+
+Sources: docs.deribit.com private/pme/simulate (fields and worked answer), support.deribit.com "Portfolio Margin"; domain
+reference 3.7 and A.10. Segregated margin: every settlement currency by itself. What the venue does not publish is told in
+`notes` where it can change the answer for the account at hand.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from flatbook.margin.legs import Legs, faults_of
+from flatbook.margin.pme_cells import VOLS, PairBook, books_of, faults_for_pme
+from flatbook.margin.pme_notes import notes_on
+from flatbook.margin.pme_parameters import AccountTerms, PmeParameters
+from flatbook.margin.pme_shocks import PairMargin, finished, margin_of, margin_with
+from flatbook.margin.requirement import AccountRequirement, Method
+from flatbook.model.errors import fail_on
+from flatbook.model.table import Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Currency:
+    """One settlement currency of an account; amounts in it."""
+
+    books: tuple[PairBook, ...]
+    margins: tuple[PairMargin, ...]
+    terms: AccountTerms
+    index: float  # USD per unit; NaN where no leg tells it
+    mm_factor: float
+    mmp_factor: float
+
+    @property
+    def risk_matrix_margin(self) -> float:
+        return sum((one.total for one in self.margins), self.terms.correlation_contingency)
+
+    @property
+    def mmp_margin(self) -> float:
+        return self.mmp_factor * self.terms.mmp_quantity
+
+    @property
+    def initial(self) -> float:
+        terms = self.terms
+        return self.risk_matrix_margin + self.mmp_margin + terms.open_orders_margin + terms.spot_margin
+
+    @property
+    def maintenance(self) -> float:
+        return self.mm_factor * self.risk_matrix_margin
+
+
+def capital(legs: Legs, parameters: PmeParameters) -> AccountRequirement:
+    """What the legs of one account need.
+
+    Parameters
+    ----------
+    legs : Legs
+        Of one group, all of class crypto. `underlying` is the coin (BTC: settled in BTC) or coin and settlement currency
+        (BTC_USDC); `quantity` times `multiplier` is in coin, of inverse futures too. Option prices are in the settlement
+        currency, futures prices in USD.
+    parameters : PmeParameters
+
+    Returns
+    -------
+    AccountRequirement
+        In the settlement currency where the account has only one, otherwise in USD with the parts in `found`.
+
+    Raises
+    ------
+    FaultsError
+        Naming every row that the method cannot margin.
+    """
+    fail_on((*faults_of(legs), *faults_for_pme(legs, parameters)))
+    (group,) = dict.fromkeys(legs.group)
+    books = books_of(legs, parameters)
+    parts = _currencies(books, parameters, parameters.accounts.get(group, {}))
+    alone = len(parts) == 1
+    unit = {name: 1.0 if alone else part.index for name, part in parts.items()}
+    initial = sum(unit[name] * part.initial for name, part in parts.items())
+    buy, sell = np.full(len(legs), np.nan), np.full(len(legs), np.nan)
+    pairs = [pair for part in parts.values() for pair in zip(part.books, part.margins, strict=True)]
+    for book, margin in pairs:
+        buy[book.rows] = unit[book.currency] * (margin_with(book, 1.0) - margin.total)
+        sell[book.rows] = unit[book.currency] * (margin_with(book, -1.0) - margin.total)
+    return AccountRequirement(
+        group=group,
+        method=Method.DERIBIT_PORTFOLIO,
+        currency=next(iter(parts)) if alone else "USD",
+        requirement=initial,
+        initial=initial,
+        maintenance=sum(unit[name] * part.maintenance for name, part in parts.items()),
+        net_of_proceeds=np.nan,
+        marginal_buy=buy,
+        marginal_sell=sell,
+        found={
+            "requirement_usd": sum(part.index * part.initial for part in parts.values()),
+            "maintenance_usd": sum(part.index * part.maintenance for part in parts.values()),
+            "currencies": {name: _told(part) for name, part in parts.items()},
+        },
+        notes=tuple(notes_on(pairs, {name: part.index for name, part in parts.items()}, parameters)),
+    )
+
+
+def _currencies(
+    books: Iterable[PairBook], parameters: PmeParameters, terms: dict[str, AccountTerms]
+) -> dict[str, _Currency]:
+    """The parts of an account by settlement currency: those of its legs, then those that only its terms name."""
+    by_currency: dict[str, list[PairBook]] = {}
+    for book in books:
+        by_currency.setdefault(book.currency, []).append(book)
+    for name in terms:
+        by_currency.setdefault(name, [])
+    general = parameters.general
+    return {
+        name: _Currency(
+            books=tuple(mine),
+            margins=tuple(margin_of(book) for book in mine),
+            terms=terms.get(name, AccountTerms()),
+            index=1.0 if name in general.usd_coins else mine[0].index if mine else np.nan,
+            mm_factor=general.mm_factor,
+            mmp_factor=general.mmp_factor,
+        )
+        for name, mine in by_currency.items()
+    }
+
+
+def _told(part: _Currency) -> dict[str, Any]:
+    """A settlement currency as `--json` shows it, in the words of private/pme/simulate."""
+    return {
+        "initial_margin": part.initial,
+        "maintenance_margin": part.maintenance,
+        "risk_matrix_margin": part.risk_matrix_margin,
+        "mmp_margin": part.mmp_margin,
+        "open_orders_margin": part.terms.open_orders_margin,
+        "spot_margin": part.terms.spot_margin,
+        "correlation_contingency": part.terms.correlation_contingency,
+        "index_price": part.index,
+        "pairs": {
+            book.pair: _pair_told(book, margin) for book, margin in zip(part.books, part.margins, strict=True)
+        },
+    }
+
+
+def _pair_told(book: PairBook, margin: PairMargin) -> dict[str, Any]:
+    standard = book.scenarios.standard
+    cells: Floats = finished(margin.cells, book)
+    return {
+        "index_price": book.index,
+        "worst_case": margin.worst,
+        "worst_case_bucket": _bucket_told(book, margin),
+        "roll_shock": margin.roll,
+        "delta_shock": margin.delta_shock,
+        "futures_contingency": margin.futures_contingency,
+        "risk_matrix_margin": margin.total,
+        "delta_total": margin.delta,
+        "aggregated": {"standard": cells[:standard].tolist(), "extended": cells[standard:].tolist()},
+        "pre_aggregated": {
+            "standard": margin.cells[:standard].tolist(),
+            "extended": margin.cells[standard:].tolist(),
+        },
+    }
+
+
+def _bucket_told(book: PairBook, margin: PairMargin) -> dict[str, Any] | None:
+    """The worst cell; indices count from 1, as the venue's do."""
+    cell = margin.worst_cell
+    if cell < 0:
+        return None
+    scenarios = book.scenarios
+    extended = cell >= scenarios.standard
+    move = float(scenarios.move[cell])
+    place = cell - scenarios.standard if extended else cell
+    return {
+        "source": "extended" if extended else "standard",
+        "index": place + 1,
+        "bucket": place + 1 if extended else place // len(VOLS) + 1,
+        "side": "left" if move < 0.0 else "right" if move > 0.0 else "middle",
+        "move": move,
+        "vol": VOLS[scenarios.vol[cell]],
+    }
