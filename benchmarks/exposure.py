@@ -3,10 +3,12 @@
 The loop is what a desk writes first: one option object a series, quotes that it sets, NPV() read in every cell. Half of the
 series are European (analytic engine), half American (QdFp, fast scheme, which is QuantLib's fastest that converges). Europeans
 read their Greeks from the engine, Americans by bumping, two prices a Greek. Our slide is a full revaluation of every
-series held, summed to every grouping of the book. Both run on one thread; answers are compared before they are timed.
+series held, summed to every grouping of the book. The loop runs on one thread, ours on one and on two; answers are compared
+before they are timed.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from time import perf_counter
 
@@ -18,7 +20,7 @@ from flatbook.book.view import Holdings
 from flatbook.exposure.aggregate import aggregate
 from flatbook.exposure.grouping import Axis, by_position, grouping
 from flatbook.exposure.running import running
-from flatbook.exposure.slide_cells import cells_of, pnl_by_groups
+from flatbook.exposure.slide_cells import Workspace, cells_of, pnl_by_groups
 from flatbook.exposure.slides import MOVES, SHIFTS_POINTS
 from flatbook.market.clock import NS_PER_DAY
 from flatbook.market.view import MarketView
@@ -26,7 +28,7 @@ from flatbook.valuation.revalue import make_ready, renewed
 from flatbook.valuation.values import Values, value
 
 SAMPLE = 20  # series that QuantLib prices
-ROUNDS = 7
+ROUNDS = 11
 
 
 class Loop:
@@ -126,9 +128,16 @@ def _groups(holdings: Holdings, market: MarketView):
     return out
 
 
-def _slide(groups, values: Values, market, rows, ready):
-    cells = cells_of(rows, values, market, MOVES, SHIFTS_POINTS, ready=ready)
-    return [pnl_by_groups(of, sizes, mine.row, mine.quantity, cells) for mine, of, sizes in groups]
+def _slide(groups, values: Values, market, rows, ready, *, executor=None, workspaces):
+    cells = cells_of(
+        rows, values, market, MOVES, SHIFTS_POINTS, ready=ready, executor=executor, workspace=workspaces[-1]
+    )
+
+    def summed(book, workspace):
+        mine, of, sizes = book
+        return pnl_by_groups(of, sizes, mine.row, mine.quantity, cells, workspace)
+
+    return list((executor.map if executor else map)(summed, groups, workspaces))
 
 
 def timings() -> Iterator[str]:
@@ -149,13 +158,28 @@ def timings() -> Iterator[str]:
     )
     moved_values = value(moved)
     scale = rows.size / len(loop.rows)
+    threads, kept = ThreadPoolExecutor(2), [Workspace() for _ in range(len(groups) + 1)]
     work = {
         f"slide {MOVES.size} x {SHIFTS_POINTS.size} to all {len(Axis)} groupings, tables warm": (
-            lambda: _slide(groups, moved_values, moved, rows, renewed(ready, moved, moved_values)),
+            lambda: _slide(
+                groups, moved_values, moved, rows, renewed(ready, moved, moved_values), workspaces=kept
+            ),
             loop.slide,
         ),
-        "the same, engines chosen and tables built anew": (
-            lambda: _slide(groups, values, market, rows, None),
+        "the same on two threads": (
+            lambda: _slide(
+                groups,
+                moved_values,
+                moved,
+                rows,
+                renewed(ready, moved, moved_values),
+                executor=threads,
+                workspaces=kept,
+            ),
+            loop.slide,
+        ),
+        "the same on one, engines chosen and tables built anew": (
+            lambda: _slide(groups, values, market, rows, None, workspaces=[None] * 3),
             loop.slide,
         ),
         "all Greeks of 5,000 series, and their sums": (
@@ -167,6 +191,7 @@ def timings() -> Iterator[str]:
         yield _line(
             name, ours, peer, len(market.table.instruments) / len(loop.rows) if "Greeks" in name else scale
         )
+    threads.shutdown()
     yield _fills(held, values, market, desk)
 
 

@@ -5,6 +5,7 @@ positions times cells. A series without a value has no cells: it loses in every 
 005 says, whichever way it is held.
 """
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -22,6 +23,23 @@ from flatbook.valuation.values import Values
 
 _STEADY = 8  # lines that an axis stays in a group, on average, for its lines to be summed by run
 _PAIRS_MAX = 256  # of groups, whose sums fit a cache
+
+
+class Workspace:
+    """Memory that one slide after another is written to: quicker than new memory, and the answers before are overwritten.
+
+    For a caller that is done with one answer before it asks for the next; one thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self._kept = np.empty(0)
+
+    def array(self, shape: tuple[int, ...]) -> Floats:
+        """Room for float64[shape], with anything in it."""
+        size = math.prod(shape)
+        if self._kept.size < size:
+            self._kept = np.empty(size)
+        return self._kept[:size].reshape(shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +82,9 @@ def cells_of(
     followed: Floats | None = None,
     ready: Ready | None = None,
     executor: Executor | None = None,
+    workspace: Workspace | None = None,
 ) -> Cells:
-    """Revalue every row in every cell; parameters as for `revalue`, rows in any order."""
+    """Revalue every row in every cell; parameters as for `revalue`, rows in any order; `workspace` as there it says."""
     if not (rows[1:] > rows[:-1]).all():
         rows = np.unique(rows)
     pnl = revalue(
@@ -79,6 +98,7 @@ def cells_of(
         followed=followed,
         ready=ready,
         executor=executor,
+        out=None if workspace is None else workspace.array((rows.size, moves.size, shifts_points.size)),
     )
     worst = {
         place: _worst(int(rows[place]), values, market, moves, shifts_points)
@@ -96,7 +116,12 @@ def _worst(row: int, values: Values, market: MarketView, moves: Floats, shifts_p
 
 
 def pnl_by_groups(
-    groups: Ints, sizes: tuple[int, ...], rows: Ints, quantity: Ints, cells: Cells
+    groups: Ints,
+    sizes: tuple[int, ...],
+    rows: Ints,
+    quantity: Ints,
+    cells: Cells,
+    workspace: Workspace | None = None,
 ) -> list[Floats]:
     """Sum a book's cells by the groups of several axes at once.
 
@@ -109,6 +134,8 @@ def pnl_by_groups(
     rows, quantity : int64[h]
         Contracts, net, of a row of the table; each among those of the cells.
     cells : Cells
+    workspace : Workspace, optional
+        Other than that of the cells.
 
     Returns
     -------
@@ -128,6 +155,7 @@ def pnl_by_groups(
         at[lines],
         quantity[lines].astype(np.float64),
         cells.pnl.reshape(k, m * v),
+        workspace or Workspace(),
     )
     for line in np.flatnonzero(held & ~valued).tolist():
         worst = abs(int(quantity[line])) * cells.worst[int(at[line])].reshape(-1)
@@ -136,7 +164,9 @@ def pnl_by_groups(
     return [totals.reshape(-1, m, v) for totals in out]
 
 
-def _summed(groups: Ints, sizes: tuple[int, ...], at: Ints, quantity: Floats, pnl: Floats) -> list[Floats]:
+def _summed(
+    groups: Ints, sizes: tuple[int, ...], at: Ints, quantity: Floats, pnl: Floats, workspace: Workspace
+) -> list[Floats]:
     """Sums of each axis, float64[groups, cells].
 
     Axes whose groups run on from line to line are summed by run; small ones are summed together, by pairs of their groups; one
@@ -149,10 +179,12 @@ def _summed(groups: Ints, sizes: tuple[int, ...], at: Ints, quantity: Floats, pn
     summed = [*plan.runs, *plan.alone]
     spans = [sizes[axis] for axis in summed] + [sizes[a] * sizes[b] for a, b in plan.pairs]
     starts = np.cumsum((0, *spans))
-    totals = np.zeros((int(starts[-1]), pnl.shape[1]))
+    n_totals, n_products = int(starts[-1]), len(plan.own) * at.size
+    room = workspace.array((n_totals + n_products, pnl.shape[1]))
+    totals, products = room[:n_totals], room[n_totals:]
+    totals[:] = 0.0
     placed = [groups[axis] + start for axis, start in zip(summed, starts, strict=False)]
     placed += [told + start for (_, _, told), start in zip(pairs, starts[len(summed) :], strict=False)]
-    products = np.empty((len(plan.own) * at.size, pnl.shape[1]))
     own = [groups[axis] + n * at.size for n, axis in enumerate(plan.own)]
     add_lines(
         _lines(placed[: len(plan.runs)], at.size),

@@ -34,19 +34,23 @@ class _Currency:
 
     @property
     def risk_matrix_margin(self) -> float:
+        """Worst case and shocks of every currency, and the contingency for correlation, in coin."""
         return sum((one.total for one in self.margins), self.terms.correlation_contingency)
 
     @property
     def mmp_margin(self) -> float:
+        """What market-maker protection reserves, in coin."""
         return self.mmp_factor * self.terms.mmp_quantity
 
     @property
     def initial(self) -> float:
+        """To open positions, in coin."""
         terms = self.terms
         return self.risk_matrix_margin + self.mmp_margin + terms.open_orders_margin + terms.spot_margin
 
     @property
     def maintenance(self) -> float:
+        """To keep them, in coin."""
         return self.mm_factor * self.risk_matrix_margin
 
 

@@ -92,6 +92,7 @@ def revalue(
     followed: Floats | None = None,
     ready: Ready | None = None,
     executor: Executor | None = None,
+    out: Floats | None = None,
 ) -> Floats:
     """P&L of one contract of each row, in USD.
 
@@ -115,6 +116,8 @@ def revalue(
         Of this market, and of exactly the options among `rows`.
     executor : Executor, optional
         Runs parts of the rows at once; the bits are the same without.
+    out : float64[n, m, v], optional
+        Written and returned where all rows are options of one class of engines; a new array otherwise.
 
     Returns
     -------
@@ -132,7 +135,7 @@ def revalue(
         weight=shift_weight[some] if shift_weight is not None else np.ones(some.size),
         years_later=years_later,
     )
-    pnl = _options(market, values, some, ready, scenario, executor)
+    pnl = _options(market, values, some, ready, scenario, executor, out)
     if options.size == rows.size:
         return pnl
     out = np.full((rows.size, moves.size, shifts_points.size), np.nan)
@@ -157,6 +160,7 @@ def _options(
     ready: Ready | None,
     scenario: _Scenario,
     executor: Executor | None,
+    out: Floats | None,
 ) -> Floats:
     """P&L of option rows: every cell against the cell where nothing moves, by one engine."""
     table, cells = market.table, (scenario.moves.size + 1) * (scenario.shifts.size + 1)
@@ -165,7 +169,7 @@ def _options(
     ready = ready or make_ready(market, values, rows, cells)
     assert np.array_equal(ready.rows, rows), "made ready for other rows"
     if len(ready.parts) == 1:
-        pnl, base = _at_time(ready.parts[0][1], scenario, executor)
+        pnl, base = _at_time(ready.parts[0][1], scenario, executor, out)
     else:
         pnl, base = np.empty((rows.size, scenario.moves.size, scenario.shifts.size)), np.empty(rows.size)
         for at, prepared in ready.parts:
@@ -178,10 +182,12 @@ def _options(
     return pnl
 
 
-def _at_time(prepared: Prepared, scenario: _Scenario, executor: Executor | None) -> tuple[Floats, Floats]:
+def _at_time(
+    prepared: Prepared, scenario: _Scenario, executor: Executor | None, out: Floats | None = None
+) -> tuple[Floats, Floats]:
     """Prices of every cell, float64[n, m, v], and where nothing moves and no time passes, float64[n]."""
     if scenario.years_later == 0.0:
-        return _cells(prepared, scenario, executor)
+        return _cells(prepared, scenario, executor, out)
     later = prepare(
         aged(prepared.option_class, scenario.years_later),
         tolerance=prepared.demand.tolerance,
@@ -193,7 +199,9 @@ def _at_time(prepared: Prepared, scenario: _Scenario, executor: Executor | None)
     return _cells(later, scenario, executor)[0], _cells(prepared, still, executor)[1]
 
 
-def _cells(prepared: Prepared, scenario: _Scenario, executor: Executor | None) -> tuple[Floats, Floats]:
+def _cells(
+    prepared: Prepared, scenario: _Scenario, executor: Executor | None, out: Floats | None = None
+) -> tuple[Floats, Floats]:
     """`_at_time` of options that do not age."""
     moves, shifts, followed = scenario.moves, scenario.shifts, scenario.followed
     plain = bool((scenario.weight == 1.0).all())
@@ -201,7 +209,8 @@ def _cells(prepared: Prepared, scenario: _Scenario, executor: Executor | None) -
     if len(grids) == len(prepared.parts) and not (plain and (followed == 0.0).all()):
         return _grid_cells(grids, scenario)
     vol = prepared.option_class.vol
-    out = np.empty((vol.size, moves.size, shifts.size))
+    if out is None or out.shape != (vol.size, moves.size, shifts.size):
+        out = np.empty((vol.size, moves.size, shifts.size))
     unmoved = np.flatnonzero(moves == 0.0)[:1], np.flatnonzero(shifts == 0.0)[:1]
     if plain and unmoved[0].size and unmoved[1].size and (followed == 0.0).all():
         reprice_into(prepared, moves, shifts, _NOW, out[:, :, :, None], executor)
