@@ -13,12 +13,12 @@ from flatbook.exposure.slides import gap, slide
 from flatbook.limits.check import check
 from flatbook.limits.measured import Measured, Supplied
 from flatbook.limits.pretrade import check_batch, prepare_pretrade
-from flatbook.margin.haircut import requirement
+from flatbook.margin.capital import requirement
 from flatbook.model.instruments import Right
 from flatbook.model.parameters import Limit, LimitMeasure
 from flatbook.valuation.revalue import revalue
 from flatbook.valuation.spot_vol import dynamics_of
-from flatbook.valuation.values import at_fixed_vol, value
+from flatbook.valuation.values import value
 
 UNDERLYINGS, EXPIRIES, STRIKES = 50, 5, 10
 ORDERS = 1_000
@@ -86,12 +86,7 @@ def timings() -> list[str]:
     assert slides is not None, "the book of the benchmark has slides"
     rows = np.arange(measured.exposure.quantity.size)
     cells = revalue(measured.market, measured.values, rows, slides.moves, slides.shifts_points)
-    fixed = at_fixed_vol(measured.values, measured.market)
-    at_capital = revalue(measured.market, fixed, rows, measured.capital.moves[0], np.zeros(1))[:, :, 0]
-    ready = replace(
-        measured,
-        supplied=replace(measured.supplied, contract_pnl=cells, contract_capital_pnl=at_capital),
-    )
+    ready = replace(measured, supplied=replace(measured.supplied, contract_pnl=cells))
     pretrade = prepare_pretrade(standing, ready)
     random = np.random.default_rng(7)
     row = random.integers(0, rows.size, ORDERS)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from benchmarks import margin
 from benchmarks.peers.stopwatch import time_calls
 from benchmarks.report import measure, peer_process
 from benchmarks.report.measure import Absent, Comparison, Gate, Timed, time_in_turn
@@ -176,3 +177,23 @@ def test_the_quantlib_grids_move_what_they_say():
     cell = CashDividends(columns(100.0, 0.3), paid).cells([-0.1], [0.05])
 
     assert pytest.approx(CashDividends(columns(90.0, 0.35), paid).cells([0.0], [0.0])) == cell
+
+
+def test_a_peer_of_a_capital_method_is_scaled_and_a_miss_stands_beside_its_target(monkeypatch):
+    monkeypatch.setattr(margin, "BUDGET_S", 0.0)
+    seconds = {"ours": 0.004, "peer": 0.001}
+    monkeypatch.setattr(margin, "time_calls", lambda work, _: (seconds[work()], 1.0))
+    told = margin._line(margin.Comparison("book", 3.0, lambda: "ours", "loop", lambda: "peer", 100.0))
+
+    assert ["book", "4.00ms", "of", "3"] == told.split()[:4]
+    assert "25 x (25-25) loop" in told
+
+
+def test_capital_methods_agree_with_their_peers_before_they_are_timed():
+    account = margin._deribit(30)
+    wanted = np.array([[1.0, 2.0], [3.0, 4.0]])
+
+    assert account.ours().requirement == pytest.approx(sum(account.peer()), rel=1e-9)
+    margin._agree((wanted[0], wanted[1]), wanted, np.arange(2))
+    with pytest.raises(AssertionError):
+        margin._agree((wanted[0], wanted[1]), wanted + 0.01, np.arange(2))

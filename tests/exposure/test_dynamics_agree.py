@@ -13,7 +13,7 @@ from flatbook.exposure.slides import slide
 from flatbook.kernels.smile_row import ROW
 from flatbook.limits.measured import Measured
 from flatbook.limits.readings import read
-from flatbook.margin.haircut import requirement
+from flatbook.margin.capital import requirement
 from flatbook.market.dynamics import SpotVolDynamics
 from flatbook.market.surface import FitReport, Surface
 from flatbook.model.instruments import Payoff, Right, Style

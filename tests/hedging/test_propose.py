@@ -12,7 +12,7 @@ from flatbook.exposure.slides import gap, slide
 from flatbook.hedging.propose import propose, trades
 from flatbook.limits.check import check
 from flatbook.limits.measured import Measured
-from flatbook.margin.haircut import requirement
+from flatbook.margin.capital import requirement
 from flatbook.model.instruments import Right
 from flatbook.model.measures import Measure
 from flatbook.model.parameters import HedgeTerms, Limit, LimitMeasure

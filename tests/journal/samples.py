@@ -4,6 +4,7 @@ from typing import get_args
 
 from flatbook.model.events import (
     Capacity,
+    CapitalReported,
     CycleDue,
     DeskSet,
     DividendsSeen,
@@ -77,6 +78,7 @@ FACTS: tuple[Fact, ...] = (
     FillCorrected(received_ns=NOW, correction_id="c", fill_id="x-1", quantity=2, price_ticks=8, corrected_ns=NOW),
     FillBusted(received_ns=NOW, bust_id="b", fill_id="x-1", busted_ns=NOW - 1),
     DeskSet(received_ns=NOW, desk=DESK, by="anna"),
+    CapitalReported(received_ns=NOW, source="clearing firm", underlying="SPX", requirement_usd=1.5, as_of_ns=NOW - 1),
     OrdersWorking(received_ns=NOW, symbols=("A",), sides=(Side.SELL,), quantities=(3,), price_ticks=(None,)),
     LimitsSet(received_ns=NOW, limits=(LIMIT,), by="risk"),
     LimitOverridden(received_ns=NOW, limit=LIMIT.name, limit_hard=12.5, owner="head of desk", reason="expiry", until_ns=NOW + 1),

@@ -8,7 +8,7 @@ from msgspec.structs import replace as changed
 from flatbook.exposure.aggregate import aggregate
 from flatbook.exposure.slides import gap, slide
 from flatbook.limits.measured import Measured, Supplied
-from flatbook.margin.haircut import requirement
+from flatbook.margin.capital import requirement
 from flatbook.model.instruments import Payoff, Right
 from flatbook.model.parameters import ProductGroup
 from flatbook.valuation.spot_vol import dynamics_of
@@ -16,7 +16,7 @@ from flatbook.valuation.values import value
 from tests.worlds import desk, option, share, view_by_hand
 
 SPOT = 100.0
-GROUPS = (ProductGroup(name="shares", underlyings=("XYZ", "ABC")),)
+GROUPS = (ProductGroup(name="shares", underlyings=("XYZ", "ABC"), capital_offset=0.6),)
 
 
 def _options(underlying, **more):

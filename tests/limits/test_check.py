@@ -81,7 +81,7 @@ def test_gap_and_capital_limits_name_the_move_that_decides():
 _NOT_OF_A_CYCLE = {
     LimitMeasure.SKEW_USD_PER_POINT, LimitMeasure.VAR_USD, LimitMeasure.ES_USD, LimitMeasure.MARGIN_PCT,
     LimitMeasure.DRAWDOWN_USD, LimitMeasure.BASIS_DEVIATION_USD, LimitMeasure.SLIDE_LOSS_USD, LimitMeasure.ORDERS_PER_S,
-    LimitMeasure.ORDERS_PER_MIN, LimitMeasure.FILLS_PER_S, LimitMeasure.FILLS_PER_MIN,
+    LimitMeasure.ORDERS_PER_MIN, LimitMeasure.FILLS_PER_S, LimitMeasure.FILLS_PER_MIN, LimitMeasure.CAPITAL_DIFFERENCE_USD,
 }  # fmt: skip
 
 

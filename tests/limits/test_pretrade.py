@@ -13,7 +13,6 @@ from flatbook.limits.pretrade import check_batch, prepare_pretrade
 from flatbook.limits.readings import GREEKS
 from flatbook.model.parameters import Limit, LimitMeasure
 from flatbook.valuation.revalue import revalue
-from flatbook.valuation.values import at_fixed_vol
 from tests.limits.books import MARKET, ROW, N, measured, quantities, without
 
 _SKEW = 10.0 * np.arange(1.0, N + 1.0)
@@ -262,7 +261,7 @@ def test_pnl_that_somebody_has_already_is_used_as_it_is():
         for measure in (LimitMeasure.GAP_LOSS_USD, LimitMeasure.SLIDE_LOSS_USD, LimitMeasure.CAPITAL_USD)
     )
     orders = [(row, side, 40) for row in range(N) for side in (1, -1)]
-    supplied = replace(book.supplied, contract_pnl=cells, contract_capital_pnl=_capital_pnl(book))
+    supplied = replace(book.supplied, contract_pnl=cells)
     (plain, before), (given_cells, after) = (
         _asked(each, limits, orders) for each in (book, replace(book, supplied=supplied))
     )
@@ -270,12 +269,6 @@ def test_pnl_that_somebody_has_already_is_used_as_it_is():
     assert np.array_equal(plain[0], given_cells[0])
     assert np.array_equal(plain[1], given_cells[1])
     assert np.allclose(before.buy_slope, after.buy_slope, rtol=1e-9)
-
-
-def _capital_pnl(book):
-    """P&L of one contract at the moves of capital; every underlying of these books has the same."""
-    fixed = at_fixed_vol(book.values, MARKET)
-    return revalue(MARKET, fixed, np.arange(N), book.capital.moves[0], np.zeros(1))[:, :, 0]
 
 
 def test_an_empty_batch_and_no_limits_are_fine():

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from flatbook.margin.haircut import minimum_charge, requirement, valuation_points
+from flatbook.margin.capital import requirement
+from flatbook.margin.desk_capital import valuation_points
 from flatbook.model.parameters import HaircutRange, UnderlyingTerms
 from flatbook.valuation.values import value
 from tests.worlds import book_of_v17, desk
@@ -36,8 +37,9 @@ def test_the_array_and_the_requirement_are_the_published_ones():
 def test_the_minimum_counts_every_option_contract(rate, minimum):
     """V35: 120 contracts; customer portfolio margin 4,500, risk-based haircut 3,000."""
     quantity, market = book_of_v17()
+    the_desk = desk(underlyings=(UnderlyingTerms(symbol="XYZ", capital_minimum_usd=rate),))
 
-    assert minimum_charge(quantity, market, np.array([rate])).tolist() == [minimum]
+    assert requirement(quantity, value(market), market, the_desk).minimum_by_underlying.tolist() == [minimum]
 
 
 def test_a_book_that_gains_at_every_point_still_pays_the_minimum():

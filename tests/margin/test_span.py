@@ -267,6 +267,40 @@ def test_marginals_are_differences_of_full_runs(rows, clip) -> None:
             assert found[row] == pytest.approx(full, abs=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_marginals_of_many_commodities_are_differences_of_full_runs(seed) -> None:
+    """Long and short minima of both kinds, caps of long options, contracts not held, and one without an array."""
+    random = np.random.default_rng(seed)
+    n, names = 25, ("A", "B", "C", "D", "E")
+    kind = random.choice([1, -1, int(LegKind.FUTURE)], n, p=[0.45, 0.45, 0.1])
+    option = kind != LegKind.FUTURE
+    loss = random.normal(0.0, 100.0, (n, 16))
+    held = random.integers(-2, 3, n).astype(float)
+    if seed % 3 == 0:  # a few long options and nothing else
+        held = np.where(option & (random.random(n) < 0.3), np.abs(held), 0.0)
+    unknown = int(random.integers(n))
+    loss[unknown], held[unknown] = np.nan, 0.0
+    contracts = contracts_of_arrays(
+        loss,
+        combined=tuple(names[row % len(names)] for row in range(n)),
+        kind=kind,
+        value=np.where(option, random.uniform(0.0, 60.0, n), 0.0),
+        short_minimum=np.where(option, random.uniform(0.0, 400.0, n), 0.0),
+    )
+    listed = [crude(name=name, short_option_method=tuple(ShortOptionMethod)[name < "C"]) for name in names]
+    parameters = parameters_of(*listed, initial_ratio=1.1, long_option_cap=seed % 4 > 0)
+    base = span_requirement(contracts, held, parameters).initial
+    for clip in (1.0, 2.5):
+        buy, sell = span_marginals(contracts, held, parameters, clip)
+        for row in range(n):
+            for signed, found in ((clip, buy), (-clip, sell)):
+                moved = held.copy()
+                moved[row] += signed
+                full = span_requirement(contracts, moved, parameters).initial - base
+                assert found[row] == pytest.approx(full, abs=1e-9, nan_ok=True)
+                assert np.isnan(found[row]) == (row == unknown)
+
+
 @settings(max_examples=15)
 @given(
     st.sampled_from((LegKind.CALL, LegKind.PUT)),

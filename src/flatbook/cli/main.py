@@ -30,6 +30,16 @@ class GroupedBy(StrEnum):
     CAPACITY = "capacity"
 
 
+class CapitalMethod(StrEnum):
+    """What capital may be computed by; the values of `flatbook.margin.requirement.Method`, which is slow to import."""
+
+    RISK_BASED_HAIRCUT = "rbh"
+    PORTFOLIO_MARGIN = "pm"
+    SPAN = "span"
+    REG_T = "regt"
+    DERIBIT_PORTFOLIO = "pme"
+
+
 Fills = Annotated[
     Path, typer.Option(help="Fills, CSV or Parquet: time, fill_id, symbol, side, quantity, price, …")
 ]
@@ -46,6 +56,12 @@ Thoughts = Annotated[
     Path | None,
     typer.Option(help="Trades to think about, as --working: shows the book and its limits after them."),
 ]
+ReportedOfDesk = Annotated[
+    Path | None,
+    typer.Option(
+        help="What a clearing firm asks for, CSV or Parquet: group (the desk or an underlying), requirement, as_of."
+    ),
+]
 At = Annotated[
     str | None, typer.Option(help="Time of valuation, ISO 8601 with zone: 2015-12-24T11:00-05:00.")
 ]
@@ -54,6 +70,41 @@ Format = Annotated[
 ]
 Underlying = Annotated[
     str | None, typer.Option(help="Read this underlying only, where a file holds several.")
+]
+
+Legs = Annotated[
+    Path,
+    typer.Argument(
+        metavar="POSITIONS",
+        help="Positions, CSV or Parquet, a leg a row: group, underlying, product_class, underlying_price, right, strike, years, …",
+    ),
+]
+Arrays = Annotated[
+    Path | None,
+    typer.Option(help="Risk arrays for --method span: our CSV, or a clearing house's SPAN XML 4.00."),
+]
+AccountKind = Annotated[
+    str | None,
+    typer.Option(
+        help="Kind of account: margin or cash (regt); customer, market-maker or broker-dealer (pm, rbh)."
+    ),
+]
+Reported = Annotated[
+    Path | None,
+    typer.Option(
+        help="What a venue or clearing firm says, CSV: group, requirement, as_of; the worse of the two binds."
+    ),
+]
+ReportedAt = Annotated[
+    str | None,
+    typer.Option(help="Time at which reports older than a day are stale; left out, that of the newest one."),
+]
+Marginals = Annotated[
+    bool,
+    typer.Option(
+        "--marginals/--no-marginals",
+        help="What one contract more of each leg changes; for many legs by regt it takes minutes.",
+    ),
 ]
 
 
@@ -84,6 +135,7 @@ def plan(
     underlying: Underlying = None,
     working: Working = None,
     what_if: Thoughts = None,
+    reported: ReportedOfDesk = None,
     json: Annotated[
         Path | None, typer.Option(help="Write the report as JSON (schema: docs/report-schema.md).")
     ] = None,
@@ -111,6 +163,7 @@ def plan(
             underlying=underlying,
             working=working,
             what_if=what_if,
+            reported=reported,
             json=json,
             html=html,
             journal=journal,
@@ -280,6 +333,68 @@ def markouts(
 
     keys = tuple(each.value for each in by or ())
     make_markouts(Wanted(journal=journal, by=keys, json=json, html=html))
+
+
+@app.command()
+def margin(
+    positions: Legs,
+    method: Annotated[
+        CapitalMethod,
+        typer.Option(
+            help="rbh: risk-based haircuts; pm: customer portfolio margin; span: SPAN; regt: strategy margin; pme: Deribit."
+        ),
+    ],
+    parameters: Annotated[
+        Path | None, typer.Option(help="TOML laid over the method's packaged parameters (docs/margin/).")
+    ] = None,
+    arrays: Arrays = None,
+    account: AccountKind = None,
+    group: Annotated[str | None, typer.Option(help="This account only.")] = None,
+    reported: Reported = None,
+    at: ReportedAt = None,
+    difference_limit: Annotated[
+        float, typer.Option(help="Share of our own requirement that a report may differ by.")
+    ] = 0.1,
+    marginals: Marginals = True,
+    json: Annotated[
+        Path | None, typer.Option(help="Write the report as JSON (schema: docs/margin/README.md).")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write requirement and pictures as one self-contained HTML page.")
+    ] = None,
+) -> None:
+    """Compute what each account of a file of positions must be backed with, and what one contract more of each leg changes.
+
+    A row is a leg; no market file is needed. Give a price or a vol; quantity is negative where short; rate 0.04 is 4 %. A file of one
+    short strangle:
+
+    [dim]underlying,product_class,underlying_price,right,strike,years,price,quantity,multiplier,rate[/dim]
+
+    [dim]SPX,broad-index,2950,call,3050,0.13,12.30,-5,100,0.024[/dim]
+
+    [dim]SPX,broad-index,2950,put,2800,0.13,18.70,-5,100,0.024[/dim]
+
+    Example: [bold]flatbook margin --method pm positions.csv --json margin.json --html margin.html[/bold]
+    """
+    from flatbook.cli.margin import Wanted, make_margin
+    from flatbook.margin.requirement import Method
+
+    make_margin(
+        Wanted(
+            positions=positions,
+            method=Method(method.value),
+            parameters=parameters,
+            arrays=arrays,
+            account=account,
+            group=group,
+            reported=reported,
+            at=at,
+            difference_limit=difference_limit,
+            marginals=marginals,
+            json=json,
+            html=html,
+        )
+    )
 
 
 @app.command()

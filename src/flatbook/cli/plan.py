@@ -35,6 +35,7 @@ class Wanted:
     underlying: str | None
     working: Path | None
     what_if: Path | None
+    reported: Path | None
     json: Path | None
     html: Path | None
     journal: Path | None
@@ -61,6 +62,7 @@ def make_plan(wanted: Wanted) -> None:
             underlying=wanted.underlying,
             working=wanted.working,
             what_if=wanted.what_if,
+            reported=wanted.reported,
             progress=progress,
         )
         warm_up(Console(stderr=True, quiet=wanted.quiet), families_for(inputs.table))
@@ -82,6 +84,7 @@ def _faults_of_outputs(wanted: Wanted) -> list[Fault]:
         "--market": wanted.market,
         "--working": wanted.working,
         "--what-if": wanted.what_if,
+        "--reported": wanted.reported,
     }
     return faults_of_outputs(
         {name: path for name, path in inputs.items() if path is not None},

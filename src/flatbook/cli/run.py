@@ -11,6 +11,7 @@ from flatbook.adapters.files.fills import FillsFile, read_fills
 from flatbook.adapters.files.history import HistoryFile, read_history
 from flatbook.adapters.files.market import MarketFile, read_market
 from flatbook.adapters.files.orders import read_orders
+from flatbook.adapters.files.reported import read_reported
 from flatbook.engine.cycle import Cycle
 from flatbook.engine.decision import decision_of, encode_decision
 from flatbook.engine.measure import WhatIf, contracts_of, what_if
@@ -19,6 +20,7 @@ from flatbook.engine.step import step
 from flatbook.journal.store import Journal
 from flatbook.model.errors import Fault, FaultsError, InvalidValueError, fail_on
 from flatbook.model.events import (
+    CapitalReported,
     CycleDue,
     DeskSet,
     Fact,
@@ -46,6 +48,7 @@ class Inputs:
     history: HistoryFile | None  # past days; None: the desk names none
     working: OrdersWorking | None  # our orders in the market; None: nobody told
     what_if: OrdersWorking | None  # trades to think about
+    reports: tuple[CapitalReported, ...]  # what a clearing firm asks for
 
     def facts(self) -> Iterable[Fact]:
         """The events of the day in the order in which a desk would have met them, a cycle last."""
@@ -60,6 +63,7 @@ class Inputs:
         yield from self.fills.events
         if self.working is not None:
             yield self.working
+        yield from self.reports
         if any(event.trading_days is None for event in self.desk.desk.events):
             yield CycleDue(received_ns=at_ns, reason="what the quotes say of events")
         yield CycleDue(received_ns=at_ns, reason="plan")
@@ -86,6 +90,7 @@ def read_inputs(
     progress: Progress,
     working: Path | None = None,
     what_if: Path | None = None,
+    reported: Path | None = None,
 ) -> Inputs:
     """Read the three inputs; the faults of all are told at once, after those that `faults` holds already.
 
@@ -116,9 +121,11 @@ def read_inputs(
     history = _gather(faults, lambda: _history(desk, config, chain))
     at_work = _orders(faults, working, table, chain.at_ns)
     thought_of = _orders(faults, what_if, table, chain.at_ns)
+    reports = _gather(faults, lambda: _reports(reported, desk, table, chain.at_ns))
     fail_on(faults)
     assert fills is not None
     assert sessions is not None
+    assert reports is not None
     return Inputs(
         market=chain,
         fills=fills,
@@ -128,6 +135,7 @@ def read_inputs(
         history=history,
         working=at_work,
         what_if=thought_of,
+        reports=reports,
     )
 
 
@@ -166,6 +174,35 @@ def _orders(
     faults: list[Fault], path: Path | None, table: InstrumentTable, at_ns: int
 ) -> OrdersWorking | None:
     return None if path is None else _gather(faults, lambda: read_orders(path, table=table, at_ns=at_ns))
+
+
+def _reports(
+    path: Path | None, desk: DeskFile, table: InstrumentTable, at_ns: int
+) -> tuple[CapitalReported, ...]:
+    """What others say that the desk, or an underlying of it, must be backed with, in USD."""
+    rows = () if path is None else read_reported(path)
+    names = {desk.desk.name: "", **{name: name for name in table.underlyings}}
+    faults = [
+        Fault(
+            where=f"{'' if path is None else path.name} group {one.group!r}",
+            found=f"{one.group!r} in {one.currency or 'USD'}",
+            expected=f"the desk, {desk.desk.name!r}, or an underlying of it, in USD",
+            action="correct the name or the currency, or remove the row",
+        )
+        for one in rows
+        if one.group not in names or one.currency not in {"", "USD"}
+    ]
+    fail_on(faults)
+    return tuple(
+        CapitalReported(
+            received_ns=at_ns,
+            source=one.source,
+            underlying=names[one.group],
+            requirement_usd=one.requirement,
+            as_of_ns=one.as_of_ns,
+        )
+        for one in rows
+    )
 
 
 def _history(desk: DeskFile, config: Path, chain: MarketFile) -> HistoryFile | None:

@@ -9,7 +9,7 @@ from flatbook.exposure.scenario_sheets import Sheets
 from flatbook.exposure.slides import Gaps, Ladder, Slides
 from flatbook.hedging.propose import Hedge
 from flatbook.limits.check import Standing
-from flatbook.margin.haircut import Capital
+from flatbook.margin.capital import Capital, Forecast, Marginal
 from flatbook.market.dynamics_estimate import DynamicsEstimate
 from flatbook.market.view import MarketView
 from flatbook.model.parameters import Desk
@@ -35,6 +35,8 @@ class Cycle:
     held: Measurement  # the book
     ladders: tuple[Ladder, ...]  # slides that the desk set, of the book
     sheets: Sheets  # of the book: expiry day, early exercise, events, history
+    marginal: Marginal  # capital that one contract more of each series asks for or frees
+    capital_ahead: Forecast  # capital of the book once the market has moved
     standing: Standing
     price: RiskPrice
     hedges: tuple[Hedge, ...]

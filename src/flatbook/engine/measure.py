@@ -3,12 +3,13 @@
 What does not depend on the book (values, the cells of the slides) is found once, so that another book costs sums.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
 
+from flatbook.engine.reported import NOTHING_REPORTED, binding_reports, compared, differences
 from flatbook.exposure.aggregate import Exposure, aggregate
 from flatbook.exposure.factor_covariance import BookRisk, Covariance, book_risk
 from flatbook.exposure.factor_prior import covariance_of
@@ -33,10 +34,12 @@ from flatbook.limits.measured import DESK, Activity, Measured, Supplied
 from flatbook.limits.readings_losses import read_capital
 from flatbook.limits.scope import scope_of
 from flatbook.limits.state import LimitsState, in_force
-from flatbook.margin.haircut import Capital, requirement
+from flatbook.margin.capital import Capital, capital_of, points_of
+from flatbook.margin.desk_capital import PointPnl, PointTerms, point_terms
+from flatbook.margin.reported import Comparison
 from flatbook.market.underlying_age import stale_prices
 from flatbook.market.view import MarketView
-from flatbook.model.events import OrdersWorking
+from flatbook.model.events import CapitalReported, OrdersWorking
 from flatbook.model.measures import CALENDAR_DAYS, VEGA_REFERENCE_DAYS
 from flatbook.model.parameters import Desk, Limit, LimitMeasure
 from flatbook.model.table import Floats, InstrumentTable, Ints
@@ -58,6 +61,11 @@ class Basis:
     factors: Factors
     covariance: Covariance  # of the factors over the desk's holding time
     spot_vol: Floats  # [n_underlyings] annual, at 30 days
+    capital_terms: PointTerms
+    capital_points: PointPnl  # of every row that a book may hold, and of every other that has a value
+    reported: Comparison = (
+        NOTHING_REPORTED  # what others say that the book we hold must be backed with, beside what we say
+    )
     activity: Mapping[str, Activity] = field(default_factory=dict)  # of fills and orders, as the facts told
     day: Day = _NO_DAY  # of the book we hold: a trade at theoretical value makes no P&L
 
@@ -109,7 +117,7 @@ def basis_of(
         Up to this cycle; by default none, and no drawdown is measured.
     """
     of = factors(market, values, jumps_of(desk.factors))
-    spot_vol = reference_vols(market)
+    spot_vol, terms = reference_vols(market), point_terms(desk, market.table)
     return Basis(
         values=values,
         market=market,
@@ -118,6 +126,8 @@ def basis_of(
         factors=of,
         covariance=covariance_of(market, values, desk, of, spot_vol),
         spot_vol=spot_vol,
+        capital_terms=terms,
+        capital_points=points_of(rows, values, market, terms),
         activity=activity,
         day=day,
     )
@@ -131,7 +141,15 @@ def reaching(basis: Basis, rows: Ints) -> Basis:
     return replace(
         basis,
         cells=main_cells(wanted, basis.values, basis.market),
+        capital_points=points_of(wanted, basis.values, basis.market, basis.capital_terms),
     )
+
+
+def with_reports(basis: Basis, held: Measurement, reports: Iterable[CapitalReported]) -> Basis:
+    """The basis with what others say that the book we hold must be backed with, beside what we say."""
+    market = basis.market
+    told = compared(reports, held.capital, market.table.underlyings, market.now_ns)
+    return replace(basis, reported=told)
 
 
 def measure(quantity: Ints, basis: Basis) -> Measurement:
@@ -144,7 +162,7 @@ def measure(quantity: Ints, basis: Basis) -> Measurement:
         exposure=aggregate(quantity, values, market, desk),
         slides=slides,
         gaps=gap(slides),
-        capital=requirement(quantity, values, market, desk),
+        capital=capital_of(quantity, basis.capital_points, basis.capital_terms),
         factors=exposed,
         risk=book_risk(exposed.complete.reshape(-1), basis.covariance),
         past=past_days(quantity, values, market),
@@ -172,6 +190,8 @@ def stand(measurement: Measurement, basis: Basis, limits: LimitsState) -> Standi
                 basis.market.table.underlyings,
             ),
             drawdown_usd=basis.day.drawdown_usd,
+            capital_reported_usd=binding_reports(basis.reported),
+            capital_difference_usd=differences(basis.reported),
             margin_utilisation=_margin_utilisation(measurement.capital, basis),
             activity=basis.activity,
             stale_underlyings=stale_prices(basis.market, basis.desk.price_stale_s),

@@ -6,7 +6,7 @@ from flatbook.book.state import Book
 from flatbook.exposure.running import RunningExposure
 from flatbook.limits.state import LimitsState
 from flatbook.market.state import MarketState
-from flatbook.model.events import OrdersWorking
+from flatbook.model.events import CapitalReported, OrdersWorking
 from flatbook.model.parameters import Desk
 from flatbook.model.table import EMPTY_TABLE, InstrumentTable
 
@@ -21,6 +21,9 @@ class State:
     limits: LimitsState = field(default_factory=LimitsState)
     desk: Desk | None = None
     working: OrdersWorking | None = None  # our orders in the market, as last told
+    reported: dict[tuple[str, str], CapitalReported] = field(
+        default_factory=dict
+    )  # by underlying and source: the latest
     desk_listed: set[str] = field(default_factory=set)  # hedge instruments that only the desk file lists
     running: RunningExposure | None = None  # of the last cycle's book and every fill since
     sequence: int = 0  # of the last event

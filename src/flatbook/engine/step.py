@@ -11,16 +11,18 @@ from msgspec.structs import replace
 from flatbook.book.state import book_fill, bust_fill, correct_fill, positions_moved
 from flatbook.book.view import view as book_view
 from flatbook.engine.cycle import Cycle
-from flatbook.engine.measure import basis_of, contracts_of, measure, stand, what_if
+from flatbook.engine.measure import basis_of, contracts_of, measure, stand, what_if, with_reports
+from flatbook.engine.reported import remember_report
 from flatbook.engine.state import State
 from flatbook.exposure.minimum_variance import coefficients_of, with_minimum_variance
 from flatbook.exposure.running import running
 from flatbook.exposure.scenario_sheets import scenario_sheets
-from flatbook.exposure.slides import ladder
+from flatbook.exposure.slides import MOVES, ladder
 from flatbook.hedging import propose as hedging
 from flatbook.limits.activity import activity_at, count_fill, count_orders
 from flatbook.limits.drawdown import day_at
 from flatbook.limits.state import override_limit, remember, set_fast_market, set_limits
+from flatbook.margin.capital import forecast, marginal_of
 from flatbook.market.build import view as market_view
 from flatbook.market.event_memory import remember_events
 from flatbook.market.state import (
@@ -37,6 +39,7 @@ from flatbook.market.state import (
 )
 from flatbook.model.errors import FlatbookError
 from flatbook.model.events import (
+    CapitalReported,
     CycleDue,
     DeskSet,
     DividendsSeen,
@@ -129,6 +132,8 @@ def _fold(state: State, event: Told) -> None:  # noqa: C901, PLR0912 - one line 
             state.desk = event.desk
         case OrdersWorking():
             _take_orders(state, event)
+        case CapitalReported():
+            remember_report(state.reported, event)
         case LimitsSet():
             set_limits(state.limits, event)
         case LimitOverridden():
@@ -160,6 +165,7 @@ def decide(state: State, due: CycleDue) -> Cycle:
         day=day_at(state.limits.day, book, values, market),
     )
     held = measure(book.quantity, basis)
+    basis = with_reports(basis, held, state.reported.values())
     sheets = scenario_sheets(book.quantity, values, market, past=held.past, terms=desk.factors)
     standing = stand(held, basis, state.limits)
     price = risk_price(
@@ -186,6 +192,8 @@ def decide(state: State, due: CycleDue) -> Cycle:
         held=held,
         ladders=tuple(ladder(book.quantity, values, market, terms) for terms in desk.slides),
         sheets=sheets,
+        marginal=marginal_of(held.capital, book.quantity, basis.capital_points, basis.capital_terms),
+        capital_ahead=forecast(book.quantity, values, market, basis.capital_terms, MOVES),
         standing=standing,
         price=price,
         hedges=hedges,

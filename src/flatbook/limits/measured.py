@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from flatbook.exposure.aggregate import Exposure
 from flatbook.exposure.slides import Gaps, Slides
-from flatbook.margin.haircut import Capital
+from flatbook.margin.capital import Capital
 from flatbook.market.view import MarketView
 from flatbook.model.parameters import Desk, LimitMeasure
 from flatbook.model.table import Floats
@@ -33,9 +33,6 @@ class Supplied:
 
     slides: Slides | None = None
     contract_pnl: Floats | None = None  # [n_rows, m, v] of one contract in each cell of `slides`
-    contract_capital_pnl: Floats | None = (
-        None  # [n_rows, 10] of one contract at the moves of the capital of its underlying, volatility unchanged
-    )
     contract_skew_usd_per_point: Floats | None = None  # [n_rows] per contract
     skew_usd_per_point: Floats | None = None  # [n_underlyings] of the book; NaN where it is unknown
     var_usd: Mapping[str, float] = field(default_factory=dict)
@@ -43,6 +40,12 @@ class Supplied:
     drawdown_usd: Mapping[str, float] = field(default_factory=dict)  # from the peak of the day to now
     basis_deviation_usd: Mapping[str, float] = field(default_factory=dict)
     margin_utilisation: Mapping[str, float] = field(default_factory=dict)  # decimal
+    capital_reported_usd: Mapping[str, float] = field(
+        default_factory=dict
+    )  # what a venue or clearing firm asks for: it binds where it is more than ours
+    capital_difference_usd: Mapping[str, float] = field(
+        default_factory=dict
+    )  # of theirs and ours, either way
     activity: Mapping[str, Activity] = field(default_factory=dict)
     contract_slope: Mapping[LimitMeasure, Floats] = field(
         default_factory=dict

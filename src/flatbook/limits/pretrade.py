@@ -15,7 +15,6 @@ How tight the bound is:
 Where a limit is unknown, or a contract has no value, nothing is allowed in its scope, on either side.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -27,12 +26,10 @@ from flatbook.limits.check import Bound, Standing
 from flatbook.limits.measured import Measured
 from flatbook.limits.reading import Levels, Reading, currency_of
 from flatbook.limits.readings import WITHOUT_PRICE
-from flatbook.limits.readings_losses import NO_SHIFT, by_underlying, minimum_of_one
-from flatbook.margin.haircut import RANGES, valuation_points
+from flatbook.limits.readings_losses import NO_SHIFT, minimum_of_one
 from flatbook.model.parameters import LimitMeasure
 from flatbook.model.table import Floats, Ints
 from flatbook.valuation.revalue import revalue
-from flatbook.valuation.values import at_fixed_vol
 
 CELLS = 12
 _CURRENCIES = 4  # whose signs are told apart; further ones count by magnitude
@@ -130,7 +127,6 @@ class _Build:
     n_lines: int = 0
     gap_pnl: Floats | None = None
     slide_pnl: Floats | None = None
-    capital_pnl: Floats | None = None
 
     def limit(self, number: int, bound: Bound) -> None:
         """The lines of one limit."""
@@ -221,31 +217,42 @@ class _Build:
         self.cells(number, rows, one, level)
 
     def capital(self, number: int, bound: Bound) -> None:
-        """A sum over underlyings of the worst of ten moves and of the minimum."""
-        capital, us = self.measured.capital, bound.scope.underlyings
-        room = float(bound.hard[0] - capital.by_underlying[us].sum())
-        if us.size > 1:
+        """A sum over parts that nothing offsets of the worst of ten moves and of the minimum; losses count in full."""
+        capital, table = self.measured.capital, self.measured.market.table
+        parts = capital.parts_of(bound.scope.underlyings)
+        room = float(bound.hard[0]) - sum(part.charge for part in parts)
+        if len(parts) > 1:
             self.shared.add(number)
-        pnl = self._capital_pnl(us)
-        least = minimum_of_one(self.measured, np.arange(pnl.shape[0]))
-        for u, rows in by_underlying(self.measured, bound.scope):
-            self.group(number, float(capital.by_underlying[u]), room)
-            self.cells(number, rows, pnl[rows], -capital.pnl[u])
-            self.line(
-                number, rows, least[rows], least[rows], float(capital.minimum_by_underlying[u]), OPENING
+        of = table.underlying_of[bound.scope.rows]
+        for part in parts:
+            share = np.ones(len(table.underlyings))
+            share[part.underlyings] = part.gain_counted
+            rows = bound.scope.rows[np.isin(of, part.underlyings)]
+            counted = share[table.underlying_of[rows], None]
+            one, least = capital.contract_pnl[rows], minimum_of_one(self.measured, rows)
+            self.group(number, part.charge, room)
+            self.cells(
+                number, rows, np.minimum(one, counted * one), -part.pnl, np.maximum(one, counted * one)
             )
+            self.line(number, rows, least, least, part.minimum, OPENING)
 
-    def cells(self, number: int, rows: Ints, one: Floats, level: Floats) -> None:
-        """One line a scenario; beyond the worst `CELLS` one for all others, at the dearest of them."""
+    def cells(
+        self, number: int, rows: Ints, bought: Floats, level: Floats, sold: Floats | None = None
+    ) -> None:
+        """One line a scenario; beyond the worst `CELLS` one for all others, at the dearest of them.
+
+        `bought` is the P&L of a contract bought, `sold` that of one sold with its sign turned, the same where it is not given.
+        """
+        one = bought if sold is None else sold
         order = np.argsort(-level, kind="stable")
         worst, rest = order[:CELLS], order[CELLS:]
         base = self.n_lines
         self.add_lines(number, level[worst], EVERY)
-        for side, cost in enumerate((-one[:, worst], one[:, worst])):
+        for side, cost in enumerate((-bought[:, worst], one[:, worst])):
             row, line = np.nonzero(~(cost <= 0.0))
             self.entries(2 * rows[row] + side, base + line, cost[row, line])
         if rest.size:
-            buy, sell = _up(-one[:, rest].min(axis=1)), _up(one[:, rest].max(axis=1))
+            buy, sell = _up(-bought[:, rest].min(axis=1)), _up(one[:, rest].max(axis=1))
             self.line(number, rows, buy, sell, float(level[rest].max()))
 
     def block(self, number: int, rows: Ints) -> None:
@@ -337,29 +344,6 @@ class _Build:
         measured = self.measured
         rows = np.arange(measured.exposure.quantity.size)
         return revalue(measured.market, measured.values, rows, moves, shifts).reshape(rows.size, -1)
-
-    def _capital_pnl(self, underlyings: Ints) -> Floats:
-        """P&L of one contract at the moves of its haircut, volatility unchanged, [n_rows, 10]; of every underlying asked so far."""
-        market, known = self.measured.market, self.measured.supplied.contract_capital_pnl
-        if known is not None:
-            return known
-        if self.capital_pnl is None:
-            self.capital_pnl = np.full(
-                (len(market.table.instruments), self.measured.capital.moves.shape[1]), np.nan
-            )
-        fixed = at_fixed_vol(self.measured.values, market)
-        for rows, moves in self._rows_by_range(underlyings):
-            missing = rows[np.isnan(self.capital_pnl[rows, 0])]
-            if missing.size:
-                self.capital_pnl[missing] = revalue(market, fixed, missing, moves, NO_SHIFT)[:, :, 0]
-        return self.capital_pnl
-
-    def _rows_by_range(self, underlyings: Ints) -> Iterator[tuple[Ints, Floats]]:
-        table = self.measured.market.table
-        ranges = [self.measured.desk.terms_of(table.underlyings[u]).haircut for u in underlyings]
-        for each in dict.fromkeys(ranges):
-            mine = underlyings[np.array([one is each for one in ranges])]
-            yield np.flatnonzero(np.isin(table.underlying_of, mine)), valuation_points(*RANGES[each])
 
 
 def _up(cost: Floats) -> Floats:

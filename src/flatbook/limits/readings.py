@@ -282,6 +282,7 @@ READERS: dict[LimitMeasure, Reader] = {
     LimitMeasure.ES_USD: read_amount,
     LimitMeasure.DRAWDOWN_USD: read_amount,
     LimitMeasure.BASIS_DEVIATION_USD: read_amount,
+    LimitMeasure.CAPITAL_DIFFERENCE_USD: read_amount,
     LimitMeasure.MARGIN_PCT: read_margin,
     LimitMeasure.ORDERS_PER_S: read_rate,
     LimitMeasure.ORDERS_PER_MIN: read_rate,

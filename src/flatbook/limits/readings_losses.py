@@ -1,7 +1,5 @@
 """Limits on losses by scenario: gaps, slides, capital, and who holds the largest share of them."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from flatbook.exposure.slides import GAP_MOVES
@@ -11,7 +9,7 @@ from flatbook.limits.scope import Scope
 from flatbook.model.parameters import Limit
 from flatbook.model.table import Bools, Floats, Ints
 from flatbook.valuation.revalue import revalue
-from flatbook.valuation.values import Values, at_fixed_vol
+from flatbook.valuation.values import Values
 
 NO_SHIFT = np.zeros(1)
 
@@ -66,32 +64,31 @@ def _loss_at(measured: Measured, rows: Ints, move: float, shift_points: float) -
     return loss_of_one(measured, measured.values, rows, move, shift_points)
 
 
-def read_capital(measured: Measured, _: Limit, scope: Scope) -> Reading:
-    """The sum of each underlying's own worst; where the minimum binds, a contract more or less is one minimum."""
+def read_capital(measured: Measured, limit: Limit, scope: Scope) -> Reading:
+    """What the scope must be backed with, after the offsets within it, or what others ask for it where that is more.
+
+    Where the minimum binds, a contract is one minimum.
+    """
     capital, table = measured.capital, measured.market.table
+    parts = capital.parts_of(scope.underlyings)
     slope = np.zeros(scope.inside.size)
-    of = table.underlying_of[scope.rows]
-    move = capital.worst_move[of]
-    least = np.isnan(move)
-    rows = scope.rows[least]
-    slope[rows] = np.sign(measured.exposure.quantity[rows]) * minimum_of_one(measured, rows)
-    known = measured.supplied.contract_capital_pnl
-    if known is not None:
-        rows, of = scope.rows[~least], of[~least]
-        worst = np.argmax(capital.moves == capital.worst_move[:, None], axis=1)
-        slope[rows] = -known[rows, worst[of]]
-    else:
-        fixed = at_fixed_vol(measured.values, measured.market)
-        for one in np.unique(move[~least]).tolist():
-            rows = scope.rows[move == one]
-            slope[rows] = loss_of_one(measured, fixed, rows, one, 0.0)
+    for part in parts:
+        for u, counted in zip(part.underlyings.tolist(), part.counted.tolist(), strict=True):
+            rows = scope.rows[table.underlying_of[scope.rows] == u]
+            if part.charge > part.minimum:
+                slope[rows] = -counted * capital.contract_pnl[rows, part.worst]
+            else:
+                slope[rows] = np.sign(measured.exposure.quantity[rows]) * minimum_of_one(measured, rows)
     moves = capital.worst_move[scope.underlyings]
+    own = float(sum(part.charge for part in parts))
+    told = f"{moves[0]:+.1%}" if moves.size == 1 and np.isfinite(moves[0]) else ""
+    reported = 0.0 if limit.group else measured.supplied.capital_reported_usd.get(limit.underlying, 0.0)
     return Reading(
-        value=float(capital.by_underlying[scope.underlyings].sum()),
+        value=max(own, reported) if np.isfinite(own) else own,
         per_contract=slope,
         signed=False,
         blind=blind(measured, scope.inside),
-        where=f"{moves[0]:+.1%}" if moves.size == 1 and np.isfinite(moves[0]) else "",
+        where="as reported" if reported > own else told,
     )
 
 
@@ -100,13 +97,6 @@ def minimum_of_one(measured: Measured, rows: Ints) -> Floats:
     table = measured.market.table
     rate = np.array([measured.desk.terms_of(name).capital_minimum_usd for name in table.underlyings])
     return np.where(table.is_option[rows], table.multiplier[rows] * rate[table.underlying_of[rows]], 0.0)
-
-
-def by_underlying(measured: Measured, scope: Scope) -> Iterator[tuple[int, Ints]]:
-    """The rows of a scope, an underlying at a time."""
-    of = measured.market.table.underlying_of[scope.rows]
-    for u in scope.underlyings.tolist():
-        yield u, scope.rows[of == u]
 
 
 def read_underlying_share(measured: Measured, limit: Limit, scope: Scope) -> Reading:

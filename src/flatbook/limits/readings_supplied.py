@@ -31,6 +31,7 @@ def read_amount(measured: Measured, limit: Limit, scope: Scope) -> Reading:
         LimitMeasure.VAR_USD: measured.supplied.var_usd,
         LimitMeasure.ES_USD: measured.supplied.es_usd,
         LimitMeasure.DRAWDOWN_USD: measured.supplied.drawdown_usd,
+        LimitMeasure.CAPITAL_DIFFERENCE_USD: measured.supplied.capital_difference_usd,
         LimitMeasure.BASIS_DEVIATION_USD: measured.supplied.basis_deviation_usd,
     }
     return _supplied(measured, limit, scope, of[limit.measure], 1.0)

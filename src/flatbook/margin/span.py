@@ -347,7 +347,7 @@ def _plain_changes(
     of, held = plain.commodity_of, quantity[plain.rows]
     after = held + signed
     mine = [risks[name] for name in plain.names]
-    initial = np.maximum(_scan_moved(book, quantity, mine, signed), _minimum_moved(plain, held, after))
+    initial = np.maximum(_scan_moved(plain, mine, signed), _minimum_moved(plain, held, after))
     initial *= plain.ratio[of]
     if book.parameters.long_option_cap:
         initial = np.where(
@@ -360,20 +360,12 @@ def _plain_changes(
     return np.asarray(np.maximum(moved, 0.0) - base.initial)
 
 
-def _scan_moved(book: SpanBook, quantity: Floats, risks: list[CommodityRisk], signed: float) -> Floats:
+def _scan_moved(plain: PlainContracts, risks: list[CommodityRisk], signed: float) -> Floats:
     """float64[k]: scan risk of its commodity once `signed` contracts of a plain contract are traded."""
-    plain = book.plain
     losses = np.array([one.losses for one in risks]).reshape(len(risks), plain.loss.shape[0]).T
     lots = np.take(losses, plain.commodity_of, axis=1)
     lots += signed * plain.loss
-    scan: Floats = np.maximum(lots.max(axis=0), 0.0)
-    closed = np.flatnonzero(quantity[plain.rows] + signed == 0.0)
-    unknown = closed[~np.isfinite(plain.loss[:, closed]).all(axis=0)]
-    for place in unknown.tolist():  # what cannot be told of a contract does not matter once it is closed out
-        part = book.parts[plain.names[plain.commodity_of[place]]]
-        left = np.where(part.rows == plain.rows[place], 0.0, quantity[part.rows])
-        scan[place] = np.maximum(_losses(part.contracts, left).max(), 0.0)
-    return scan
+    return np.asarray(np.maximum(lots.max(axis=0), 0.0))
 
 
 def _minimum_moved(plain: PlainContracts, held: Floats, after: Floats) -> Floats:
@@ -400,12 +392,10 @@ def _long_value_moved(plain: PlainContracts, held: Floats, after: Floats) -> Flo
 
 
 def _long_only_moved(plain: PlainContracts, held: Floats, after: Floats) -> Bools:
-    """bool[k]: its commodity holds long options and nothing else once a contract is held as in `after`."""
-    of, count = plain.commodity_of, len(plain.names)
+    """bool[k]: its commodity holds long options and nothing else, or nothing, once a contract is held as in `after`."""
+    of = plain.commodity_of
     other, other_after = ((each < 0.0) | ((each != 0.0) & ~plain.is_option) for each in (held, after))
-    others = np.bincount(of[other], minlength=count)[of] - other + other_after
-    positions = np.bincount(of[held != 0.0], minlength=count)[of] - (held != 0.0) + (after != 0.0)
-    return np.asarray((others == 0) & (positions > 0))
+    return np.asarray(np.bincount(of[other], minlength=len(plain.names))[of] - other + other_after == 0)
 
 
 def _with_file(parameters: SpanParameters, file: SpanFile) -> SpanParameters:

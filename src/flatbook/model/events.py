@@ -283,6 +283,24 @@ class CycleDue(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class CapitalReported(Event, frozen=True, kw_only=True):
+    """What a venue or clearing firm says that our book must be backed with."""
+
+    source: str  # who says so
+    underlying: str = ""  # empty: the whole desk
+    requirement_usd: float
+    as_of_ns: int  # the positions and prices that it was computed from
+
+    def __post_init__(self) -> None:
+        """Refuse what is no requirement."""
+        if not (self.source and 0.0 <= self.requirement_usd < float("inf") and self.as_of_ns > 0):
+            msg = (
+                f"capital reported by {self.source!r}: needs a source, a requirement of 0 or above and when it was computed, "
+                f"found {self.requirement_usd} as of {self.as_of_ns}"
+            )
+            raise InvalidValueError(msg)
+
+
 Told = (
     InstrumentsListed
     | UnderlyingQuoted
@@ -297,6 +315,7 @@ Told = (
     | FillBusted
     | DeskSet
     | OrdersWorking
+    | CapitalReported
     | LimitsSet
     | LimitOverridden
     | FastMarketSet

@@ -28,7 +28,8 @@ class HaircutRange(StrEnum):
     """Which range of moves the scenario haircut covers (domain: 15c3-1a, 4210(g))."""
 
     SINGLE_NAME = "single_name"  # -15 % to +15 %
-    BROAD_INDEX = "broad_index"  # -8 % to +6 %
+    BROAD_INDEX = "broad_index"  # -8 % to +6 %: high-capitalisation, diversified
+    OTHER_INDEX = "other_index"  # -10 % to +10 %: not of high capitalisation
 
 
 class UnderlyingTerms(Parameters, frozen=True, kw_only=True):
@@ -36,6 +37,7 @@ class UnderlyingTerms(Parameters, frozen=True, kw_only=True):
 
     symbol: str
     haircut: HaircutRange = HaircutRange.SINGLE_NAME
+    leverage: float = 1.0  # of a leveraged fund, as 2 or -3: its moves are so many times those of the range
     beta: float = 1.0  # return of this underlying for a return of 1 of the desk's index
     rate: float | None = None  # continuous annual rate, where neither a curve nor parity gives one
     capital_minimum_usd: float = (
@@ -65,6 +67,10 @@ class UnderlyingTerms(Parameters, frozen=True, kw_only=True):
         _demand(
             -20.0 <= self.beta <= 20.0,
             f"underlying {self.symbol}: beta must be between -20 and 20, was {self.beta}",
+        )
+        _demand(
+            0.0 < abs(self.leverage) <= 5.0,
+            f"underlying {self.symbol}: leverage must be within -5 and 5 and not 0, was {self.leverage}",
         )
         _demand(
             self.rate is None or -0.2 <= self.rate <= 1.0,
@@ -166,6 +172,7 @@ class LimitMeasure(StrEnum):
     VAR_USD = "var_usd"
     ES_USD = "es_usd"  # expected shortfall
     CAPITAL_USD = "capital_usd"
+    CAPITAL_DIFFERENCE_USD = "capital_difference_usd"  # of what a venue or clearing firm asks for and our own
     MARGIN_PCT = "margin_pct"  # margin required, of what is there for it
     DRAWDOWN_USD = "drawdown_usd"  # P&L lost since the peak of the day
     BASIS_DEVIATION_USD = (
@@ -240,14 +247,21 @@ class Limit(Parameters, frozen=True, kw_only=True):
 
 
 class ProductGroup(Parameters, frozen=True, kw_only=True):
-    """Underlyings that limits bound together."""
+    """Underlyings that limits bound together, and that may offset each other in capital."""
 
     name: str
     underlyings: tuple[str, ...]
+    capital_offset: float = (
+        0.0  # share of one's gain that counts against another's loss at the same point; 0: no offset
+    )
 
     def __post_init__(self) -> None:
-        """Refuse a group of nothing."""
+        """Refuse a group of nothing, and a share that is none."""
         _demand(bool(self.underlyings), f"group {self.name}: it needs an underlying")
+        _demand(
+            0.0 <= self.capital_offset <= 1.0,
+            f"group {self.name}: capital_offset must be between 0 and 1, was {self.capital_offset}",
+        )
 
 
 class RiskAppetite(Parameters, frozen=True, kw_only=True):
@@ -427,7 +441,15 @@ class Desk(Parameters, frozen=True, kw_only=True):
     net_capital_usd: float | None = None  # equity that backs the book; None: nobody told it
 
     def __post_init__(self) -> None:
-        """Refuse an age or an equity that is none."""
+        """Refuse an age or an equity that is none, and an underlying that offsets in two groups."""
+        holder: dict[str, str] = {}
+        for group in self.groups:
+            for name in group.underlyings if group.capital_offset else ():
+                other = holder.setdefault(name, group.name)
+                _demand(
+                    other == group.name,
+                    f"{name} has a capital_offset in two groups: {other} and {group.name}",
+                )
         _demand(
             0.0 <= self.price_stale_s < _INFINITE,
             f"desk {self.name}: price_stale_s must be 0 or above, was {self.price_stale_s}",

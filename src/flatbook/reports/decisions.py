@@ -35,6 +35,7 @@ LIMIT_UNITS: dict[LimitMeasure, str] = {
     LimitMeasure.MARGIN_PCT: "% of margin",
     LimitMeasure.DRAWDOWN_USD: "USD",
     LimitMeasure.BASIS_DEVIATION_USD: "USD",
+    LimitMeasure.CAPITAL_DIFFERENCE_USD: "USD",
     LimitMeasure.ORDERS_PER_S: "orders per s",
     LimitMeasure.ORDERS_PER_MIN: "orders per min",
     LimitMeasure.FILLS_PER_S: "fills per s",

@@ -107,7 +107,7 @@ def revalue(
     shifts_points : float64[v]
         Added to each series' volatility where the move takes it, in points of 0.01.
     years_later : float
-        Calendar years that pass beside, 0 or above; an option that expires on the way is worth its exercise.
+        Calendar years that pass beside; an option that expires on the way is worth its exercise.
     shift_weight : float64[n_rows], optional
         Of each row of the table: the share of a shift that its volatility takes. Otherwise 1 for all.
     followed : float64[n, m], optional
@@ -117,17 +117,15 @@ def revalue(
     executor : Executor, optional
         Runs parts of the rows at once; the bits are the same without.
     out : float64[n, m, v], optional
-        Written and returned where all rows are options of one class of engines; a new array otherwise.
+        Written and returned where all rows are options of one class; a new array otherwise.
 
     Returns
     -------
     float64[n, m, v]
         Exactly 0 where nothing moves and no time passes; NaN where a row has no value.
     """
-    table = market.table
-    known = valued(values, rows)
-    options = np.flatnonzero(known & table.is_option[rows])
-    some = rows[options]
+    table, known = market.table, valued(values, rows)
+    some = rows[options := np.flatnonzero(known & table.is_option[rows])]
     scenario = _Scenario(
         moves=moves,
         shifts=shifts_points / 100.0,
@@ -136,13 +134,13 @@ def revalue(
         years_later=years_later,
     )
     pnl = _options(market, values, some, ready, scenario, executor, out)
-    if options.size == rows.size:
+    if some.size == rows.size:
         return pnl
-    out = np.full((rows.size, moves.size, shifts_points.size), np.nan)
-    out[options] = pnl
+    whole = np.full((rows.size, moves.size, shifts_points.size), np.nan)
+    whole[options] = pnl
     for where in np.flatnonzero(known & ~table.is_option[rows]):
-        out[where] = _linear(market, values, int(rows[where]), moves)[:, None]
-    return out
+        whole[where] = _linear(market, values, int(rows[where]), moves)[:, None]
+    return whole
 
 
 def valued(values: Values, rows: Ints) -> Bools:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from flatbook.adapters.desk_file.check import Checked
 from flatbook.adapters.desk_file.findings import Findings, nearest, shown
-from flatbook.adapters.desk_file.keys import scope_of_measure
+from flatbook.adapters.desk_file.limit_keys import scope_of_measure
 from flatbook.model.errors import InvalidValueError
 from flatbook.model.factor_terms import FactorTerms
 from flatbook.model.instruments import Instrument, Kind, Payoff, TickBand
@@ -196,7 +196,11 @@ def _limit(values: dict[str, Any]) -> Limit:
 
 
 def _group(values: dict[str, Any]) -> ProductGroup:
-    return ProductGroup(name=values["name"], underlyings=tuple(values["underlyings"]))
+    return ProductGroup(
+        name=values["name"],
+        underlyings=tuple(values["underlyings"]),
+        capital_offset=values["capital_offset"],
+    )
 
 
 def _slide(values: dict[str, Any]) -> SlideTerms:

@@ -158,6 +158,10 @@ UNDERLYING = Section(
             text="range of moves that the capital requirement covers",
         ),
         Key(
+            name="leverage", default=_TERMS.leverage, range=Range(low=-5.0, high=5.0),
+            text="of a leveraged fund, as 2 or -3: its moves are so many times those of the range",
+        ),
+        Key(
             name="beta", default=_TERMS.beta, text="its return for a return of 1 of the desk's index",
             range=Range(low=-20.0, high=20.0),
         ),
@@ -320,6 +324,10 @@ GROUP = Section(
             name="underlyings", type=Type.TEXTS, required=True, text="that limits bound together",
             default=["SPX", "NDX"],
         ),
+        Key(
+            name="capital_offset", unit="decimal", default=0.0, decimal=True, range=Range(low=0.0, high=1.0),
+            text="share of one's gain that counts against another's loss at the same point of the capital requirement",
+        ),
     ),
 )  # fmt: skip
 
@@ -436,59 +444,3 @@ SLIDE = Section(
 SECTIONS: dict[str, Section] = {
     each.name: each for each in (DESK, UNDERLYING, HEDGE, LIMIT, QUOTING, CLOCK, FACTORS, EVENT, GROUP, SLIDE)
 }
-
-_ANY_SCOPE = ("group", "option_class", "bucket", "series")
-_WHOLE = ("group",)  # measures of whole underlyings
-SCOPE_OF_MEASURE: dict[
-    LimitMeasure, tuple[str, ...]
-] = {  # beside `underlying`, which every measure may carry
-    LimitMeasure.SERIES_CONTRACTS: _ANY_SCOPE,
-    LimitMeasure.CLASS_CONTRACTS: ("option_class",),
-    LimitMeasure.NET_CONTRACTS: _ANY_SCOPE,
-    LimitMeasure.GROSS_CONTRACTS: _ANY_SCOPE,
-    LimitMeasure.SAME_SIDE_CONTRACTS: ("group", "option_class"),
-    LimitMeasure.DELTA_USD: _ANY_SCOPE,
-    LimitMeasure.GAMMA_USD_PER_PCT: _ANY_SCOPE,
-    LimitMeasure.VEGA_USD_PER_POINT: _ANY_SCOPE,
-    LimitMeasure.VEGA_WEIGHTED_USD_PER_POINT: _ANY_SCOPE,
-    LimitMeasure.SKEW_USD_PER_POINT: _WHOLE,
-    LimitMeasure.THETA_USD_PER_DAY: _ANY_SCOPE,
-    LimitMeasure.CONCENTRATION_PCT: ("group", "option_class", "floor_usd_per_point"),
-    LimitMeasure.CLASS_SHARE_PCT: ("group", "floor_usd"),
-    LimitMeasure.UNDERLYING_SHARE_PCT: ("group", "floor_usd"),
-    LimitMeasure.UNUSABLE_QUOTES_PCT: ("group", "option_class"),
-}
-UNIT_OF_MEASURE: dict[LimitMeasure, str] = {
-    LimitMeasure.SERIES_CONTRACTS: "contracts, net, of the largest series",
-    LimitMeasure.CLASS_CONTRACTS: "contracts, net",
-    LimitMeasure.NET_CONTRACTS: "contracts, net",
-    LimitMeasure.GROSS_CONTRACTS: "contracts long and short, each series net",
-    LimitMeasure.SAME_SIDE_CONTRACTS: "contracts on one side of the market, of the fullest class",
-    LimitMeasure.DELTA_USD: "USD of P&L in a 100 % move",
-    LimitMeasure.GAMMA_USD_PER_PCT: "USD of delta per 1 % move",
-    LimitMeasure.VEGA_USD_PER_POINT: "USD per vol point (0.01)",
-    LimitMeasure.VEGA_WEIGHTED_USD_PER_POINT: "USD per 30-day vol point (0.01)",
-    LimitMeasure.SKEW_USD_PER_POINT: "USD per point of skew",
-    LimitMeasure.THETA_USD_PER_DAY: "USD per calendar day",
-    LimitMeasure.CONCENTRATION_PCT: "percent of gross vega in one expiry",
-    LimitMeasure.CLASS_SHARE_PCT: "percent of the gap losses of all classes in one",
-    LimitMeasure.UNDERLYING_SHARE_PCT: "percent of the gap losses of all underlyings in one",
-    LimitMeasure.GAP_LOSS_USD: "USD lost in the worst gap",
-    LimitMeasure.SLIDE_LOSS_USD: "USD lost in the worst cell of the slides",
-    LimitMeasure.VAR_USD: "USD of value at risk",
-    LimitMeasure.ES_USD: "USD of expected shortfall",
-    LimitMeasure.CAPITAL_USD: "USD required",
-    LimitMeasure.MARGIN_PCT: "percent of the margin that is there",
-    LimitMeasure.DRAWDOWN_USD: "USD lost since the peak of the day",
-    LimitMeasure.BASIS_DEVIATION_USD: "USD, one standard deviation",
-    LimitMeasure.ORDERS_PER_S: "orders in a second",
-    LimitMeasure.ORDERS_PER_MIN: "orders in a minute",
-    LimitMeasure.FILLS_PER_S: "fills in a second",
-    LimitMeasure.FILLS_PER_MIN: "fills in a minute",
-    LimitMeasure.UNUSABLE_QUOTES_PCT: "percent of the live series of the worst class",
-}
-
-
-def scope_of_measure(measure: LimitMeasure) -> tuple[str, ...]:
-    """The keys of scope that a limit of this measure may have beside `underlying`."""
-    return SCOPE_OF_MEASURE.get(measure, _WHOLE)

@@ -1,0 +1,175 @@
+"""Capital on a console: a block an account with its requirement, what decides it, what would release most, and notes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from flatbook.reports.console_table import print_table, styled
+from flatbook.reports.margin_report import most_released
+from flatbook.reports.margin_schema import AccountMargin, ReportedMargin, WorstScenario
+from flatbook.reports.numbers import NOTHING, move, percent, plain, tally
+from flatbook.reports.schema_parts import Number
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ACCOUNTS = 12  # told in full, those that need most, before it says how many are left
+RELEASES = 3
+_NOTES = 6
+_PARTS = 5
+_MOVES = 3
+
+
+def print_margin(accounts: Sequence[AccountMargin], source: str, console: "Console") -> None:
+    """Print `accounts`.
+
+    Parameters
+    ----------
+    accounts : sequence of AccountMargin
+        At least one.
+    source : str
+        The file of positions.
+    console : rich.console.Console
+    """
+    legs = tally(sum(len(one.marginal) for one in accounts), "leg")
+    head = f"flatbook margin · {source} · {accounts[0].method} · {tally(len(accounts), 'account')} · {legs}"
+    console.print(styled(head))
+    shown = sorted(accounts, key=_need, reverse=True)[:ACCOUNTS]
+    print_table(
+        console,
+        "",
+        ("account", "", "requirement", "initial", "maintenance", *_extra_titles(accounts), "decided by"),
+        [_row(one) for one in shown],
+        left={0, 1, 5 + len(_extra_titles(accounts))},
+        total=len(accounts),
+    )
+    for one in shown:
+        _print_account(one, console)
+    console.print()
+    console.print(
+        styled(
+            "requirement: initial where the method knows both; release: change by one contract more, the difference of two full runs",
+            "dim",
+        )
+    )
+
+
+def amount(value: Number) -> str:
+    """All that matters of an amount: whole cents from 100 up, six digits below, where coin may be meant."""
+    return plain(value, 2) if value is None or value == 0.0 or abs(value) >= 100.0 else f"{value:.6g}"
+
+
+def worst_text(worst: WorstScenario | None) -> str:
+    """The scenario in words: SPX point 1, SPX -8 %: loss 12,345.00."""
+    if worst is None:
+        return NOTHING
+    named = list(worst.moves.items())
+    moves = ", ".join(f"{name} {move(at, 1)}" for name, at in named[:_MOVES])
+    more = f" and {len(named) - _MOVES} more" if len(named) > _MOVES else ""
+    vol = f", vol {worst.vol}" if worst.vol else ""
+    charge = "; the minimum charge binds" if worst.minimum_binds else ""
+    where = worst.scenario + (f", {moves}{more}" if moves else "") + vol
+    part = "" if list(worst.moves) == [worst.part] else f"{worst.part} "
+    return f"{part}{where}: loss {amount(worst.loss)}{charge}"
+
+
+def package_text(package: dict[str, Any]) -> str:
+    """A strategy of a pairing in words: short strangle: -5 call 105, -5 put 95."""
+    legs = []
+    for leg in package["legs"]:
+        strike = "" if leg["strike"] is None else f" {leg['strike']:.10g}"
+        legs.append(f"{leg['quantity']:+g} {leg['underlying']} {leg['kind']}{strike}")
+    return f"{package['strategy']}: {', '.join(legs)}"
+
+
+def packages_of(account: AccountMargin) -> list[dict[str, Any]]:
+    """The packages of a pairing, those without a requirement and the dearest first."""
+    packages = () if isinstance(account.pairing, msgspec.UnsetType) else account.pairing
+
+    def order(package: dict[str, Any]) -> float:
+        return float("-inf") if package["requirement"] is None else -package["requirement"]
+
+    return sorted(packages, key=order)
+
+
+def reported_text(told: ReportedMargin, account: AccountMargin) -> str:
+    """What somebody else says, beside our own."""
+    if told.reason:
+        return f"cannot be compared: {told.reason}"
+    state = "beyond its limit" if told.breach else "within its limit"
+    apart = percent(told.relative, 1)
+    return f"{amount(told.requirement)}, ours {amount(account.requirement)}: {apart} of ours apart, {state}"
+
+
+def _need(account: AccountMargin) -> float:
+    """What cannot be told comes first."""
+    return float("inf") if account.requirement is None else account.requirement
+
+
+def _extra_titles(accounts: Sequence[AccountMargin]) -> tuple[str, ...]:
+    strategy = any(one.requirement_net_of_proceeds is not msgspec.UNSET for one in accounts)
+    reported = any(one.reported for one in accounts)
+    return (("net of proceeds",) if strategy else ()) + (("reported", "binding") if reported else ())
+
+
+def _row(one: AccountMargin) -> tuple[object, ...]:
+    net = one.requirement_net_of_proceeds
+    extra: list[object] = [] if isinstance(net, msgspec.UnsetType) else [amount(net)]
+    if one.reported:
+        said = ", ".join(amount(each.requirement) for each in one.reported)
+        extra += [said, styled(amount(binding_of(one)), "bold")]
+    decided = worst_text(one.worst) if not isinstance(one.worst, msgspec.UnsetType) else _paired(one)
+    return (
+        one.group,
+        one.currency,
+        styled(amount(one.requirement), "bold"),
+        amount(one.initial),
+        amount(one.maintenance),
+        *extra,
+        decided,
+    )
+
+
+def binding_of(account: AccountMargin) -> Number:
+    """The worst of what we and others say; None where our own cannot be told."""
+    found = [each.binding for each in account.reported] or [account.requirement]
+    known = [each for each in found if each is not None]
+    return max(known) if len(known) == len(found) else None
+
+
+def _paired(one: AccountMargin) -> str:
+    packages = () if isinstance(one.pairing, msgspec.UnsetType) else one.pairing
+    return tally(len(packages), "package") if packages else NOTHING
+
+
+def _print_account(one: AccountMargin, console: "Console") -> None:
+    console.print()
+    needed = "cannot be told" if one.requirement is None else f"{amount(one.requirement)} {one.currency}"
+    console.print(styled(f"{one.group}: {needed}", "bold"))
+    _print_parts(one, console)
+    best = most_released(one, RELEASES)
+    for number, (freed, side, leg) in enumerate(best):
+        label = "  released by " if number == 0 else "              "
+        console.print(styled(f"{label}{side} 1 {leg.description}: {amount(freed)}"))
+    if not best and any(leg.buy is not None or leg.sell is not None for leg in one.marginal):
+        console.print(styled("  no single contract releases anything"))
+    for each in one.reported:
+        console.print(styled(f"  {each.source}: {reported_text(each, one)}", "bold" if each.breach else ""))
+    for note in one.notes[:_NOTES]:
+        console.print(styled(f"  note: {note}", "dim"))
+    if len(one.notes) > _NOTES:
+        console.print(styled(f"  … and {len(one.notes) - _NOTES:,d} notes more in the JSON", "dim"))
+
+
+def _print_parts(one: AccountMargin, console: "Console") -> None:
+    """The packages of a pairing, or the parts that are scanned apart where there are several; the dearest first."""
+    if isinstance(one.pairing, msgspec.UnsetType):
+        scans = sorted(one.scans, key=lambda each: -(each.requirement or 0.0)) if len(one.scans) > 1 else []
+        lines = [(each.requirement, worst_text(each.worst)) for each in scans]
+    else:
+        lines = [(each["requirement"], package_text(each)) for each in packages_of(one)]
+    for needed, text in lines[:_PARTS]:
+        console.print(styled(f"  {amount(needed):>14}  {text}"))
+    if len(lines) > _PARTS:
+        console.print(styled(f"  … and {len(lines) - _PARTS:,d} more in the JSON", "dim"))
