@@ -94,16 +94,14 @@ def revalue(
     executor: Executor | None = None,
     out: Floats | None = None,
 ) -> Floats:
-    """P&L of one contract of each row, in USD.
+    """P&L of one contract of each row, in USD, from `market` and `values`.
 
     Parameters
     ----------
-    market, values
-        The base.
     rows : int64[n]
         Ascending, each once.
     moves : float64[m]
-        Relative moves of spot, 0.05 is +5 %.
+        Relative, of spot.
     shifts_points : float64[v]
         Added to each series' volatility where the move takes it, in points of 0.01.
     years_later : float
@@ -115,7 +113,7 @@ def revalue(
     ready : Ready, optional
         Of this market, and of exactly the options among `rows`.
     executor : Executor, optional
-        Runs parts of the rows at once; the bits are the same without.
+        Runs parts of the rows at once.
     out : float64[n, m, v], optional
         Written and returned where all rows are options of one class; a new array otherwise.
 
@@ -124,8 +122,9 @@ def revalue(
     float64[n, m, v]
         Exactly 0 where nothing moves and no time passes; NaN where a row has no value.
     """
-    table, known = market.table, valued(values, rows)
-    some = rows[options := np.flatnonzero(known & table.is_option[rows])]
+    known, is_option = valued(values, rows), market.table.is_option[rows]
+    options = np.flatnonzero(known & is_option)
+    some = rows[options]
     scenario = _Scenario(
         moves=moves,
         shifts=shifts_points / 100.0,
@@ -138,8 +137,8 @@ def revalue(
         return pnl
     whole = np.full((rows.size, moves.size, shifts_points.size), np.nan)
     whole[options] = pnl
-    for where in np.flatnonzero(known & ~table.is_option[rows]):
-        whole[where] = _linear(market, values, int(rows[where]), moves)[:, None]
+    straight = np.flatnonzero(known & ~is_option)
+    whole[straight] = _linear(market, values, rows[straight], moves)[:, :, None]
     return whole
 
 
@@ -263,11 +262,14 @@ def _floored(vol: Floats, change: Floats) -> Floats:
     return np.asarray(np.maximum(vol + change, np.minimum(vol, VOL_FLOOR)))
 
 
-def _linear(market: MarketView, values: Values, row: int, moves: Floats) -> Floats:
-    """A future or share moves by beta; a coin-settled future is linear in USD at the moved index."""
-    item = market.table.instruments[row]
-    assert item.kind is not Kind.OPTION, f"{item.symbol} is an option"
-    notional = item.multiplier * (
-        values.spot[row] / values.price[row] if market.table.inverse[row] else values.price[row]
-    )
-    return np.asarray(notional * item.beta * moves)
+def _linear(market: MarketView, values: Values, rows: Ints, moves: Floats) -> Floats:
+    """Futures and shares move by beta, float64[k, m]; a coin-settled future is linear in USD at the moved index."""
+    out = np.empty((rows.size, moves.size))
+    for at, row in enumerate(rows.tolist()):
+        item = market.table.instruments[row]
+        assert item.kind is not Kind.OPTION, f"{item.symbol} is an option"
+        notional = item.multiplier * (
+            values.spot[row] / values.price[row] if market.table.inverse[row] else values.price[row]
+        )
+        out[at] = notional * item.beta * moves
+    return out
