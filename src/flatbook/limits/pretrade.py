@@ -224,12 +224,14 @@ class _Build:
         if len(parts) > 1:
             self.shared.add(number)
         of = table.underlying_of[bound.scope.rows]
+        least_of_row = np.zeros(len(table.instruments))
+        least_of_row[bound.scope.rows] = minimum_of_one(self.measured, bound.scope.rows)
         for part in parts:
             share = np.ones(len(table.underlyings))
             share[part.underlyings] = part.gain_counted
             rows = bound.scope.rows[np.isin(of, part.underlyings)]
             counted = share[table.underlying_of[rows], None]
-            one, least = capital.contract_pnl[rows], minimum_of_one(self.measured, rows)
+            one, least = capital.contract_pnl[rows], least_of_row[rows]
             self.group(number, part.charge, room)
             self.cells(
                 number, rows, np.minimum(one, counted * one), -part.pnl, np.maximum(one, counted * one)

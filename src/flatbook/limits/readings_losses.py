@@ -71,14 +71,17 @@ def read_capital(measured: Measured, limit: Limit, scope: Scope) -> Reading:
     """
     capital, table = measured.capital, measured.market.table
     parts = capital.parts_of(scope.underlyings)
-    slope = np.zeros(scope.inside.size)
+    counted, worst = np.zeros(len(table.underlyings)), np.zeros(len(table.underlyings), dtype=np.int64)
     for part in parts:
-        for u, counted in zip(part.underlyings.tolist(), part.counted.tolist(), strict=True):
-            rows = scope.rows[table.underlying_of[scope.rows] == u]
-            if part.charge > part.minimum:
-                slope[rows] = -counted * capital.contract_pnl[rows, part.worst]
-            else:
-                slope[rows] = np.sign(measured.exposure.quantity[rows]) * minimum_of_one(measured, rows)
+        if part.charge > part.minimum:
+            counted[part.underlyings], worst[part.underlyings] = part.counted, part.worst
+    slope, rows = np.zeros(scope.inside.size), scope.rows
+    of = table.underlying_of[rows]
+    slope[rows] = np.where(
+        counted[of] > 0.0,
+        -counted[of] * capital.contract_pnl[rows, worst[of]],
+        np.sign(measured.exposure.quantity[rows]) * minimum_of_one(measured, rows),
+    )
     moves = capital.worst_move[scope.underlyings]
     own = float(sum(part.charge for part in parts))
     told = f"{moves[0]:+.1%}" if moves.size == 1 and np.isfinite(moves[0]) else ""

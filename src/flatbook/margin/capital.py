@@ -62,10 +62,10 @@ class Capital:
         return [self._part(node) for node in np.flatnonzero(inside & ~held).tolist()]
 
     def _part(self, node: int) -> "Part":
-        tree, pnl = self.result.tree, self.result.pnl
+        tree, pnl, n = self.result.tree, self.result.pnl, self.moves.shape[0]
         worst = int(np.argmin(pnl[node]))
         classes, counted, least = [], [], []
-        for one in range(self.moves.shape[0]):
+        for one in range(n) if node >= n else (node,):
             at, now, always = one, 1.0, 1.0
             while at not in (node, NO_GROUP):
                 now *= tree.offset[at] if pnl[at, worst] > 0.0 else 1.0
