@@ -71,6 +71,8 @@ _HALVED_FROM = {  # rows of a part from which two threads are worth their handin
     Engine.LATTICE: 8,
     Engine.ESCROWED: 8,
 }
+_NUMBERS_OF_CHOICE = ("years", "rate", "dividend_yield", "sign")
+_CODES_OF_CHOICE = ("pays", "american", "expiry_index", "spot_model")
 _BLOCK_CELLS = 1 << 16
 _BLOCK_ROWS = (32, 256)  # at least; and in whole multiples, where there are as many: tiles are full then
 
@@ -177,7 +179,9 @@ def refreshed(prepared: Prepared, option_class: OptionClass, executor: Executor 
     executor : Executor, optional
     """
     old, demand = prepared.choice, prepared.demand
-    choice = choose_engines(option_class, tolerance=old.tolerance, uses=old.uses)
+    choice = old
+    if not _chosen_alike(option_class, prepared.option_class):
+        choice = choose_engines(option_class, tolerance=old.tolerance, uses=old.uses)
     same = np.array_equal(choice.why, old.why) and np.array_equal(
         option_class.expiry_index, prepared.option_class.expiry_index
     )
@@ -195,6 +199,14 @@ def refreshed(prepared: Prepared, option_class: OptionClass, executor: Executor 
         for one, years in zip(prepared.later, demand.span.years_later, strict=True)
     )
     return Prepared(option_class=option_class, choice=choice, demand=demand, parts=parts, later=later)
+
+
+def _chosen_alike(one: OptionClass, other: OptionClass) -> bool:
+    """Whether engines are chosen for the same: neither spots nor vols have a part in it."""
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name in _NUMBERS_OF_CHOICE)
+        for name in (*_NUMBERS_OF_CHOICE, *_CODES_OF_CHOICE)
+    )
 
 
 def value_into(prepared: Prepared, out: Floats, executor: Executor | None = None) -> None:
