@@ -24,7 +24,7 @@ def test_it_prints_within_its_width(name, width, request):
     lines = _printed(request.getfixturevalue(name), width).splitlines()
 
     assert max(map(len, lines)) <= width
-    assert 20 < len(lines) < 160
+    assert 20 < len(lines) < 170
 
 
 def test_it_shows_headline_hedge_and_worst_limit_first(report):

@@ -11,7 +11,18 @@ from flatbook.reports.chains import HELD, STRIKES, shown
 from flatbook.reports.html import render_html
 from tests.reports.conftest import HOSTILE
 
-SECTIONS = ("limits", "hedges", "exposure", "slides", "inventory", "quotes", "residual", "price", "market")
+SECTIONS = (
+    "limits",
+    "hedges",
+    "exposure",
+    "capital",
+    "slides",
+    "inventory",
+    "quotes",
+    "residual",
+    "price",
+    "market",
+)
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
 
@@ -128,7 +139,7 @@ def test_light_and_dark_and_print_are_provided_for(page):
     assert "tabular-nums" in page
 
 
-@pytest.mark.parametrize("name", ["plan.html.j2", "charts.html.j2", "plan.css"])
+@pytest.mark.parametrize("name", ["plan.html.j2", "charts.html.j2", "capital.html.j2", "plan.css"])
 def test_the_templates_lie_beside_the_code(name):
     """So that they ship with it."""
     assert (files("flatbook.reports") / name).is_file()

@@ -5,6 +5,7 @@ Blue is long, bid and what adds; orange is short, offer and what reduces; amber 
 
 from typing import TYPE_CHECKING
 
+from flatbook.reports.console_capital import print_capital
 from flatbook.reports.console_lists import (
     print_health,
     print_inventory,
@@ -40,7 +41,7 @@ def print_plan(report: PlanReport, console: "Console") -> None:
     console : rich.console.Console
     """
     _head(report, console)
-    for section in (_limits, _exposure, _gaps, print_risk, _hedges, *_LISTS):
+    for section in (_limits, _exposure, _gaps, print_capital, print_risk, _hedges, *_LISTS):
         section(report, console)
     print_sheets(report.sheets, console)
 

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from flatbook.reports import charts, numbers
+from flatbook.reports.capital_chart import amount, capital_chart, shown_moves
 from flatbook.reports.chains import anatomy, shown
 from flatbook.reports.console_risk import deviation_told
 from flatbook.reports.numbers import UNSIGNED
@@ -67,6 +68,8 @@ def render_html(report: PlanReport) -> str:
         smiles=smile_charts(report),
         ladders=_ladders(report),
         charts=charts,
+        capital_chart=capital_chart(report.capital.forecast),
+        capital_moves=shown_moves(report),
         shares=share_bars(report.factors),
         deviation=deviation_told(report),
         charted=report.exposure.by_underlying[:UNDERLYINGS],
@@ -92,6 +95,7 @@ def _template() -> "Template":
     for name in ("brief", "magnitude", "full", "plain", "percent", "move", "contracts", "day", "tally"):
         page.filters[name] = getattr(numbers, name)
     page.filters["tone"] = _tone
+    page.filters["net"] = amount
     page.filters["thousand"] = _thousand
     page.filters["root"] = _root
     page.filters["anatomy"] = anatomy

@@ -6,6 +6,7 @@ from flatbook.engine.cycle import Cycle
 from flatbook.model.instruments import Kind
 from flatbook.model.measures import Measure
 from flatbook.model.table import Bools, Ints
+from flatbook.reports.capital_sections import NO_MARGINAL
 from flatbook.reports.columns import NOTHING_VALUED, RIGHTS, Columns, expiry_text
 from flatbook.reports.missing import Missing
 from flatbook.reports.numbers import tally
@@ -82,6 +83,12 @@ def _series(cycle: Cycle, columns: Columns, missing: Missing, row: int) -> Serie
         market_ask=missing.number(float(market.ask[row]), f"{path}.market_ask", "nobody offers"),
         vol=missing.number(float(market.vol[row]), f"{path}.vol", no_vol),
         measures=missing.measures(cycle.exposure.by_row[row], f"{path}.measures", reason or "no value"),
+        marginal_capital_bought_usd=missing.number(
+            float(cycle.marginal.bought[row]), f"{path}.marginal_capital_bought_usd", reason or NO_MARGINAL
+        ),
+        marginal_capital_sold_usd=missing.number(
+            float(cycle.marginal.sold[row]), f"{path}.marginal_capital_sold_usd", reason or NO_MARGINAL
+        ),
         reason=reason,
     )
 

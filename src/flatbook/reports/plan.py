@@ -11,6 +11,7 @@ from flatbook import __version__
 from flatbook.engine.cycle import Cycle
 from flatbook.engine.measure import WhatIf
 from flatbook.model.measures import MEANINGS
+from flatbook.reports.capital_sections import capital_of
 from flatbook.reports.columns import columns_of, iso
 from flatbook.reports.decisions import hedges_of, limits_of, responses_of
 from flatbook.reports.exposures import exposures_of, slides_of
@@ -72,6 +73,7 @@ def plan_report(cycle: Cycle, *, sources: Sources, asked: tuple[WhatIf, ...] = (
         ),
         inventory=inventory,
         exposure=exposure,
+        capital=capital_of(cycle, columns, missing),
         groups=groups_of(cycle, missing),
         deltas=deltas_of(cycle, columns, missing),
         factors=factors_of(cycle, columns, missing),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from flatbook.reports.schema_capital import DeskCapital
 from flatbook.reports.schema_decisions import Hedges, LimitRow, QuoteRow, Quotes, Residual, ResponseRow
 from flatbook.reports.schema_market import MarketHealth
 from flatbook.reports.schema_parts import Capital, GapPnl, Measures, Number, Part, UnitOf
@@ -79,6 +80,10 @@ class SeriesInventory(Part, frozen=True, kw_only=True):
     market_ask: Number
     vol: Number  # of the smile
     measures: Measures
+    marginal_capital_bought_usd: (
+        Number  # change of what the desk needs by one contract bought; minus: it frees
+    )
+    marginal_capital_sold_usd: Number
     reason: str  # why it has no value; empty: it has one
 
 
@@ -240,6 +245,7 @@ class PlanReport(Part, frozen=True, kw_only=True):
     units: tuple[UnitOf, ...]  # of the measures
     inventory: Inventory
     exposure: Exposures
+    capital: DeskCapital
     groups: Groups  # the book along every axis
     deltas: Deltas
     factors: FactorRisk
