@@ -39,6 +39,8 @@ def _wanted(positions, method, **options):
         at=None,
         difference_limit=0.1,
         marginals=True,
+        relief=None,
+        candidates=None,
         json=None,
         html=None,
     )

@@ -84,7 +84,7 @@ def test_variances_are_those_of_the_terms():
     assert variance[LEVELS] == pytest.approx(level**2 * _T)
     assert variance[SKEWS] == pytest.approx((0.3 * level) ** 2 * _T)
     assert variance[GAMMA] == pytest.approx(2.0 * 0.2**4 * _T**2)
-    assert variance[GAP_UP] == pytest.approx(0.25 * _T)
+    assert variance[GAP_UP] == pytest.approx(0.1 * _T)
     assert variance[RATE] == pytest.approx(100.0**2 * _T)
     assert variance[BASIS] == pytest.approx((1.25 * 0.2) ** 2 * (1.0 / 0.95**2 - 1.0) * _T)
 

@@ -79,6 +79,9 @@ Legs = Annotated[
         help="Positions, CSV or Parquet, a leg a row: group, underlying, product_class, underlying_price, right, strike, years, …",
     ),
 ]
+MethodParameters = Annotated[
+    Path | None, typer.Option(help="TOML laid over the method's packaged parameters (docs/margin/).")
+]
 Arrays = Annotated[
     Path | None,
     typer.Option(help="Risk arrays for --method span: our CSV, or a clearing house's SPAN XML 4.00."),
@@ -99,11 +102,28 @@ ReportedAt = Annotated[
     str | None,
     typer.Option(help="Time at which reports older than a day are stale; left out, that of the newest one."),
 ]
+DifferenceLimit = Annotated[
+    float, typer.Option(help="Share of our own requirement that a report may differ by.")
+]
 Marginals = Annotated[
     bool,
     typer.Option(
         "--marginals/--no-marginals",
         help="What one contract more of each leg changes; for many legs by regt it takes minutes.",
+    ),
+]
+
+Relief = Annotated[
+    str | None,
+    typer.Option(
+        metavar="AMOUNT|max",
+        help="Capital to free of each account, by the cheapest trades of --candidates (pm, rbh).",
+    ),
+]
+Candidates = Annotated[
+    Path | None,
+    typer.Option(
+        help="What may be traded for --relief, CSV or Parquet: as POSITIONS without quantity, with bid, ask, bid_size, ask_size, fee."
     ),
 ]
 
@@ -344,18 +364,16 @@ def margin(
             help="rbh: risk-based haircuts; pm: customer portfolio margin; span: SPAN; regt: strategy margin; pme: Deribit."
         ),
     ],
-    parameters: Annotated[
-        Path | None, typer.Option(help="TOML laid over the method's packaged parameters (docs/margin/).")
-    ] = None,
+    parameters: MethodParameters = None,
     arrays: Arrays = None,
     account: AccountKind = None,
     group: Annotated[str | None, typer.Option(help="This account only.")] = None,
     reported: Reported = None,
     at: ReportedAt = None,
-    difference_limit: Annotated[
-        float, typer.Option(help="Share of our own requirement that a report may differ by.")
-    ] = 0.1,
+    difference_limit: DifferenceLimit = 0.1,
     marginals: Marginals = True,
+    relief: Relief = None,
+    candidates: Candidates = None,
     json: Annotated[
         Path | None, typer.Option(help="Write the report as JSON (schema: docs/margin/README.md).")
     ] = None,
@@ -391,6 +409,8 @@ def margin(
             at=at,
             difference_limit=difference_limit,
             marginals=marginals,
+            relief=relief,
+            candidates=candidates,
             json=json,
             html=html,
         )

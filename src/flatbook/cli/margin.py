@@ -9,6 +9,8 @@ import msgspec
 import numpy as np
 from rich.console import Console
 
+from flatbook.adapters.files.candidates import ListedCandidates, read_candidates
+from flatbook.adapters.files.fields import number_of
 from flatbook.adapters.files.positions import Positions, read_positions
 from flatbook.adapters.files.reported import read_reported
 from flatbook.adapters.margin_parameters.read import read_parameters
@@ -19,7 +21,7 @@ from flatbook.cli.progress import shown
 from flatbook.cli.run import Progress
 from flatbook.cli.times import parse_at
 from flatbook.cli.warmup import warm_up
-from flatbook.margin import pme, reg_t, span, tims
+from flatbook.margin import pme, reg_t, span, tims, tims_parameters, tims_relief
 from flatbook.margin.legs import Legs
 from flatbook.margin.pme_parameters import PmeParameters
 from flatbook.margin.reg_t_parameters import Account, RegTParameters, with_account
@@ -38,9 +40,12 @@ from flatbook.model.errors import Fault, FaultsError, fail_on
 from flatbook.model.parameters import Parameters
 from flatbook.model.table import Floats
 from flatbook.reports.margin_console import print_margin
+from flatbook.reports.margin_relief import FoundRelief
 from flatbook.reports.margin_report import Answer, account_margin, encode_margin
 from flatbook.reports.margin_schema import AccountMargin
 
+MOST_RELIEF = "max"  # for --relief: as much as can be freed
+RELIEF_METHODS = tims_parameters.METHODS
 PIPE_WIDTH = 140  # columns of the printed report where no terminal says how wide it is
 _SPAN_XML = (".spn", ".xml", ".spn.gz", ".xml.gz")
 _EUROPEAN = ("European implied volatilities", "tables of European options")
@@ -61,6 +66,8 @@ class Wanted:
     at: str | None
     difference_limit: float
     marginals: bool
+    relief: str | None  # an amount, or `MOST_RELIEF`
+    candidates: Path | None
     json: Path | None
     html: Path | None
 
@@ -104,6 +111,7 @@ class Read:
     parameters: Parameters
     reports: tuple[ReportedRequirement, ...]
     arrays: SpanFile | None
+    candidates: ListedCandidates | None
 
 
 def _read(wanted: Wanted) -> Read:
@@ -114,6 +122,11 @@ def _read(wanted: Wanted) -> Read:
         parameters=_with_account(read_parameters(wanted.method, wanted.parameters), wanted),
         reports=() if wanted.reported is None else read_reported(wanted.reported),
         arrays=None if wanted.arrays is None else _arrays(wanted.arrays, positions.legs),
+        candidates=(
+            None
+            if wanted.candidates is None
+            else read_candidates(wanted.candidates, wanted.method, dict.fromkeys(positions.legs.group))
+        ),
     )
 
 
@@ -125,13 +138,21 @@ def _report(read: Read, wanted: Wanted, progress: Progress) -> list[AccountMargi
         progress(f"margining account {group} ({number} of {len(read.accounts)}, {len(legs):,d} legs)")
         try:
             found = _capital(legs, read.parameters, read.arrays, marginals=wanted.marginals)
+            relief = _relief(legs, read, wanted, found)
         except FaultsError as error:
             faults += error.faults
             continue
         moves = _moves(legs, read.parameters)
         notes = read.positions.notes.get(group, ())
         answers.append(
-            Answer(legs=legs, requirement=found, moves=moves, notes=notes, marginals=wanted.marginals)
+            Answer(
+                legs=legs,
+                requirement=found,
+                moves=moves,
+                notes=notes,
+                marginals=wanted.marginals,
+                relief=relief,
+            )
         )
     fail_on(faults)
     own = [each.requirement for each in answers]
@@ -145,6 +166,7 @@ def _faults_of_options(wanted: Wanted) -> Iterator[Fault]:
         "--parameters": wanted.parameters,
         "--arrays": wanted.arrays,
         "--reported": wanted.reported,
+        "--candidates": wanted.candidates,
     }
     inputs = {name: path for name, path in named.items() if path is not None}
     yield from faults_of_outputs(inputs, {"--json": wanted.json, "--html": wanted.html})
@@ -169,6 +191,40 @@ def _faults_of_options(wanted: Wanted) -> Iterator[Fault]:
             expected="a share of our own requirement, 0 or more",
             action="say 0.1 for 10 %",
         )
+    yield from _faults_of_relief(wanted)
+
+
+def _faults_of_relief(wanted: Wanted) -> Iterator[Fault]:
+    if wanted.relief is None and wanted.candidates is None:
+        return
+    if wanted.method not in RELIEF_METHODS:
+        offered = ", ".join(f"--method {one.value}" for one in RELIEF_METHODS)
+        yield Fault(
+            where="--relief" if wanted.candidates is None else "--candidates",
+            found=f"method {wanted.method.value}",
+            expected=f"{offered}: relief is offered for these",
+            action="say one of them, or leave --relief and --candidates out",
+        )
+    if wanted.relief is None or wanted.candidates is None:
+        yield Fault(
+            where="--candidates" if wanted.candidates is None else "--relief",
+            found="nothing",
+            expected="--relief AMOUNT (or max) and --candidates FILE, both or neither",
+            action="say both",
+        )
+    if wanted.relief not in (None, MOST_RELIEF) and not _amount_of(wanted.relief or "") > 0.0:
+        yield Fault(
+            where="--relief",
+            found=repr(wanted.relief),
+            expected=f"an amount above 0 in the currency of the method, or {MOST_RELIEF}",
+            action=f"say 50000, or {MOST_RELIEF} for all that can be freed",
+        )
+
+
+def _amount_of(text: str) -> float:
+    """NaN where the text is no finite number."""
+    value = number_of(text)
+    return np.nan if value is None else value
 
 
 def _with_account(parameters: Parameters, wanted: Wanted) -> Parameters:
@@ -235,6 +291,24 @@ def _capital(
         case PmeParameters():
             return pme.capital(legs, parameters)
     raise AssertionError(type(parameters))
+
+
+def _relief(legs: Legs, read: Read, wanted: Wanted, found: AccountRequirement) -> FoundRelief | None:
+    """The cheapest trades for one account, where anybody asked for them."""
+    if read.candidates is None or not isinstance(read.parameters, TimsParameters):
+        return None
+    listing, notes = read.candidates.listing.of(legs.group[0]), read.candidates.notes
+    if not np.isfinite(found.requirement):
+        return FoundRelief(listing=listing, answer=None, menu=(), notes=notes)
+    market = tims_relief.relief_market(legs, listing, read.parameters)
+    full = tims_relief.most(market)
+    amount = _amount_of(wanted.relief or "")
+    return FoundRelief(
+        listing=listing,
+        answer=full if wanted.relief == MOST_RELIEF else tims_relief.free(market, amount),
+        menu=tims_relief.menu(market, full),
+        notes=notes,
+    )
 
 
 def _moves(legs: Legs, parameters: Parameters) -> dict[str, Floats]:

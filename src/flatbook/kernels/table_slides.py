@@ -104,14 +104,19 @@ def _lay_out(
             i, k = i + 1, 0
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@njit(cache=True, error_model="numpy")
 def _settle(table: Floats, tile: Floats) -> None:
     """What strike and vol decide, as `tick_lanes.keep_lane` has it."""
+    if table[pt.STATE] == READY:
+        pt.settle_levels(table, tile)
+    _keep(table, tile)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _keep(table: Floats, tile: Floats) -> None:
     sign, years, root = table[pt.SIGN], table[pt.YEARS], table[pt.ROOT_YEARS]
     carry = table[pt.RATE] - table[pt.YIELD]
     early = table[pt.STATE] == READY
-    if early:
-        pt.settle_levels(table, tile)
     cap = table[pt.LOG_CAP]
     for j in range(TILE):
         vol, strike = tile[pt.VOL * TILE + j], tile[_STRIKE + j]
@@ -125,17 +130,21 @@ def _settle(table: Floats, tile: Floats) -> None:
         tile[pt.DEVIATION * TILE + j] = v
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@njit(cache=True, error_model="numpy")
 def _price_tile(table: Floats, spot: float, tile: Floats, prices: Floats) -> None:
-    """Prices of a tile at one spot, as `tick_lanes.price_lanes` finds them."""
-    way = -table[pt.SIGN]
+    """Prices of a tile at one spot, as `tick_lanes.value_lanes` finds them."""
     held = spot if 0.0 < spot < math.inf else _NAN
-    log_spot, per_spot = log_ratio(held, 1.0), 1.0 / held
-    early = table[pt.STATE] == READY
-    end = table[pt.ETA_MAX] if early else lanes.NO_END
-    _find_parts(table, held, log_spot, per_spot, tile)
-    if early:
+    _find_parts(table, held, log_ratio(held, 1.0), 1.0 / held, tile)
+    if table[pt.STATE] == READY:
         _find_level(table, tile)
+    _finish(table, held, tile, prices)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _finish(table: Floats, held: float, tile: Floats, prices: Floats) -> None:
+    """Add the premium, or exercise."""
+    way, early = -table[pt.SIGN], table[pt.STATE] == READY
+    end = table[pt.ETA_MAX] if early else lanes.NO_END
     slack = lanes.NO_FLOOR if table[pt.STATE] == lanes.EUROPEAN else 0.0
     for j in range(TILE):
         eta, strike = tile[_ETA + j], tile[_STRIKE + j]

@@ -50,7 +50,7 @@ def capital(legs: Legs, parameters: TimsParameters) -> AccountRequirement:
         Naming the row of everything that cannot be, or that has no range.
     """
     fail_on(faults_of(legs))
-    merged, series_of = _merged(legs)
+    merged, series_of = merged_series(legs)
     book = book_of(merged, parameters)
     marked = mark(merged)
     pnl = pnl_at(marked, 1.0 + book.moves[book.class_of])
@@ -93,7 +93,7 @@ def requirement_at(legs: Legs, spot_moves: Floats, vol_shifts: Floats, parameter
         In the currency of the method; NaN where a leg that is held has no value.
     """
     fail_on(faults_of(legs))
-    merged, _ = _merged(legs)
+    merged, _ = merged_series(legs)
     book = book_of(merged, parameters)
     marked = mark(merged)
     factor, moves = book.factor[book.class_of], book.moves[book.class_of]
@@ -203,8 +203,8 @@ def _fault(legs: Legs, row: int, found: str, expected: str, action: str) -> Faul
     )
 
 
-def _merged(legs: Legs) -> tuple[Legs, Ints]:
-    """One row for each series, and which one each leg is of."""
+def merged_series(legs: Legs) -> tuple[Legs, Ints]:
+    """One row for each series (same terms, price and volatility) with its whole quantity, and which one each leg is of: int64[n]."""
     columns = np.stack(
         [
             legs.leverage,
@@ -252,7 +252,7 @@ def _found(result: TimsResult, book: TimsBook) -> dict[str, Any]:
     groups, offsets = [], []
     for node in np.flatnonzero(tree.parent == NO_GROUP).tolist():
         members = classes[tree.top[: tree.n_classes] == node].tolist()
-        name = _name_of(tree, node)
+        name = name_of(tree, node)
         moves = {tree.names[one]: book.moves[one].tolist() for one in members}
         groups.append({"group": name} | _worst(result, node, moves))
         if len(members) > 1:
@@ -290,9 +290,9 @@ def _worst(result: TimsResult, node: int, moves: dict[str, list[float]]) -> dict
     }
 
 
-def _name_of(tree: OffsetTree, node: int) -> str:
-    """The innermost group that holds all classes of `node`; the class itself where it is alone."""
+def name_of(tree: OffsetTree, node: int) -> str:
+    """What a person calls a node: the innermost group that holds all its classes; the class itself where it is alone."""
     inside = np.flatnonzero(tree.parent == node)
     if inside.size == 1:
-        return _name_of(tree, int(inside[0]))
+        return name_of(tree, int(inside[0]))
     return tree.names[node]

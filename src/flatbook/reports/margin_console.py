@@ -7,7 +7,13 @@ import msgspec
 
 from flatbook.reports.console_table import print_table, styled
 from flatbook.reports.margin_report import most_released
-from flatbook.reports.margin_schema import AccountMargin, ReportedMargin, WorstScenario
+from flatbook.reports.margin_schema import (
+    AccountMargin,
+    ReliefAnswer,
+    ReliefMargin,
+    ReportedMargin,
+    WorstScenario,
+)
 from flatbook.reports.numbers import NOTHING, move, percent, plain, tally
 from flatbook.reports.schema_parts import Number
 
@@ -19,6 +25,7 @@ RELEASES = 3
 _NOTES = 6
 _PARTS = 5
 _MOVES = 3
+_LINES = 6
 
 
 def print_margin(accounts: Sequence[AccountMargin], source: str, console: "Console") -> None:
@@ -46,6 +53,8 @@ def print_margin(accounts: Sequence[AccountMargin], source: str, console: "Conso
     )
     for one in shown:
         _print_account(one, console)
+        if not isinstance(one.relief, msgspec.UnsetType):
+            print_relief(one, one.relief, console)
     console.print()
     console.print(
         styled(
@@ -53,6 +62,86 @@ def print_margin(accounts: Sequence[AccountMargin], source: str, console: "Conso
             "dim",
         )
     )
+
+
+def print_relief(account: AccountMargin, relief: ReliefMargin, console: "Console") -> None:
+    """Print what to trade, the menu, and notes."""
+    _print_trades(account, relief.answer, console)
+    if relief.menu:
+        _print_menu(relief.menu, console)
+    if relief.bounded:
+        console.print(styled(f"  {', '.join(relief.bounded)}: {relief.programme}", "dim"))
+    _print_notes(relief.notes, console)
+
+
+def _print_trades(account: AccountMargin, answer: ReliefAnswer, console: "Console") -> None:
+    rows = [
+        (
+            line.description,
+            line.side,
+            f"{line.contracts:,d}",
+            f"{line.price:.10g}",
+            amount(line.cost),
+            amount(line.premium),
+            amount(line.freed),
+            rate(line.cost_per_freed),
+            worst_text(line.worst),
+        )
+        for line in answer.trades
+    ]
+    head = ("trade", "side", "contracts", "price", "cost", "premium", "frees", "cost per unit freed")
+    if rows:
+        text = relief_text(account, answer)
+        print_table(console, text, (*head, "decided then by"), rows, left={0, 1, len(head)})
+    else:
+        console.print(styled(f"  {relief_text(account, answer)}", "bold"))
+
+
+def _print_menu(menu: Sequence[ReliefAnswer], console: "Console") -> None:
+    rows = [
+        (
+            percent(None if isinstance(one.share, msgspec.UnsetType) else one.share),
+            amount(one.freed),
+            amount(one.requirement),
+            amount(one.cost),
+            amount(one.premium),
+            rate(one.cost_per_freed),
+            trades_text(one, _LINES),
+        )
+        for one in menu
+    ]
+    head = ("of what can be freed", "frees", "requirement", "cost", "premium", "cost per unit freed")
+    print_table(console, "", (*head, "trades"), rows, left={0, len(head)})
+
+
+def _print_notes(notes: Sequence[str], console: "Console") -> None:
+    for note in notes[:_NOTES]:
+        console.print(styled(f"  note: {note}", "dim"))
+    if len(notes) > _NOTES:
+        console.print(styled(f"  … and {len(notes) - _NOTES:,d} notes more in the JSON", "dim"))
+
+
+def relief_text(account: AccountMargin, answer: ReliefAnswer) -> str:
+    """What can be freed, in a sentence."""
+    if answer.freed is None:
+        return f"relief: {answer.status}"
+    asked = "" if answer.asked is None else f", {amount(answer.asked)} asked"
+    return (
+        f"relief: {answer.status}: {amount(answer.freed)} {account.currency}{asked}; cost {amount(answer.cost)}, "
+        f"premium {amount(answer.premium)}; {amount(answer.requirement)} remain"
+    )
+
+
+def trades_text(answer: ReliefAnswer, most: int = 20) -> str:
+    """The trades on a line: buy 10 SPX 3100 call 47.45 d, sell …"""
+    lines = [f"{line.side} {line.contracts:,d} {line.description}" for line in answer.trades]
+    more = [f"{len(lines) - most:,d} more"] if len(lines) > most else []
+    return ", ".join((*lines[:most], *more)) or NOTHING
+
+
+def rate(value: Number) -> str:
+    """A cost for each unit of capital."""
+    return NOTHING if value is None else f"{value:.4f}"
 
 
 def amount(value: Number) -> str:
@@ -156,10 +245,7 @@ def _print_account(one: AccountMargin, console: "Console") -> None:
         console.print(styled("  no single contract releases anything"))
     for each in one.reported:
         console.print(styled(f"  {each.source}: {reported_text(each, one)}", "bold" if each.breach else ""))
-    for note in one.notes[:_NOTES]:
-        console.print(styled(f"  note: {note}", "dim"))
-    if len(one.notes) > _NOTES:
-        console.print(styled(f"  … and {len(one.notes) - _NOTES:,d} notes more in the JSON", "dim"))
+    _print_notes(one.notes, console)
 
 
 def _print_parts(one: AccountMargin, console: "Console") -> None:

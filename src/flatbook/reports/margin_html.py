@@ -15,7 +15,10 @@ from flatbook.reports.margin_console import (
     binding_of,
     package_text,
     packages_of,
+    rate,
+    relief_text,
     reported_text,
+    trades_text,
     worst_text,
 )
 from flatbook.reports.margin_report import most_released
@@ -101,6 +104,10 @@ def _template() -> "Template":
         "package": package_text,
         "packages": packages_of,
         "told": reported_text,
+        "decided": worst_text,
+        "relieved": lambda answer, account: relief_text(account, answer),
+        "trades": trades_text,
+        "rate": rate,
         "binding": binding_of,
         "released": lambda one: most_released(one, 5),
     }

@@ -10,11 +10,13 @@ import msgspec
 import numpy as np
 
 from flatbook import __version__
-from flatbook.margin.legs import LegKind, Legs
+from flatbook.margin.legs import Legs
 from flatbook.margin.reported import Comparison
 from flatbook.margin.requirement import AccountRequirement, Method
 from flatbook.margin.span_arrays import EXTREME, PRICE_MOVES, VOL_MOVES
 from flatbook.model.table import Floats
+from flatbook.reports.margin_leg import description_of
+from flatbook.reports.margin_relief import FoundRelief, relief_margin
 from flatbook.reports.margin_schema import (
     AccountMargin,
     LegMargin,
@@ -26,7 +28,6 @@ from flatbook.reports.margin_schema import (
 from flatbook.reports.missing import Missing
 from flatbook.reports.schema_parts import Number
 
-CALENDAR_DAYS = 365.0
 _PAIRINGS = ("pairing", "maintenance_pairing")
 _UNKNOWN = "a leg of the account cannot be told: see notes"
 _SAYS_SO = ("cannot be told", "no requirement", "has no price", "may not be held")
@@ -44,6 +45,7 @@ class Answer:
     moves: Mapping[str, Floats]  # of each underlying by point, where the method moves them by points
     notes: tuple[str, ...]  # of the file
     marginals: bool = True  # whether anybody asked for them
+    relief: FoundRelief | None = None  # where it was asked for
 
 
 def account_margin(answer: Answer, compared: Comparison | None = None) -> AccountMargin:
@@ -81,6 +83,7 @@ def account_margin(answer: Answer, compared: Comparison | None = None) -> Accoun
         scans=scans,
         marginal=_marginals(answer, missing),
         reported=() if compared is None else tuple(_reported(told.group, compared, missing)),
+        relief=msgspec.UNSET if answer.relief is None else relief_margin(answer.relief, missing),
         detail=_finite(detail, "detail", missing),
         notes=notes,
         reasons=missing.reasons(),
@@ -123,18 +126,6 @@ def most_released(account: AccountMargin, most: int) -> list[tuple[float, str, L
     for one in best:
         seen.setdefault((one[1], one[2].description), one)
     return list(seen.values())[:most]
-
-
-def description_of(legs: Legs, row: int) -> str:
-    """A leg in words: SPX 2900 call 48 d."""
-    kind = LegKind(int(legs.kind[row]))
-    name = legs.underlying[row]
-    if kind is LegKind.STOCK:
-        return f"{name} stock"
-    days = f"{legs.years[row] * CALENDAR_DAYS:.4g} d"
-    if kind is LegKind.FUTURE:
-        return f"{name} future {days}" if legs.years[row] > 0.0 else f"{name} perpetual"
-    return f"{name} {legs.strike[row]:.10g} {kind.name.lower()} {days}"
 
 
 def _marginals(answer: Answer, missing: Missing) -> tuple[LegMargin, ...]:

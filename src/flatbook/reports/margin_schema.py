@@ -64,6 +64,48 @@ class ReportedMargin(Part, frozen=True, kw_only=True):
     reason: str  # why the two could not be compared; empty where they were
 
 
+class ReliefLine(Part, frozen=True, kw_only=True):
+    """One series to trade; what it frees is the difference of full runs."""
+
+    row: str  # where it stands among the candidates
+    description: str
+    side: Literal["buy", "sell"]
+    contracts: int
+    price: float  # of one unit, on the side that is traded
+    cost: float  # half the spread and the fee, of all contracts
+    premium: float  # at mid: paid, negative received; neither cost nor capital
+    freed: float  # with the lines before it done; below 0 where a later line makes it worth while
+    freed_without: float  # what the answer frees when this line alone is left out
+    cost_per_freed: Number
+    worst: WorstScenario  # of its part, with the lines before it and itself done
+
+
+class ReliefAnswer(Part, frozen=True, kw_only=True):
+    """Trades, what they free and what they cost."""
+
+    asked: Number  # null: the most was asked for
+    share: float | msgspec.UnsetType = msgspec.UNSET  # in the menu: of the most that can be freed
+    status: str
+    freed: Number
+    cost: Number
+    premium: Number
+    cost_per_freed: Number
+    cost_at_least: Number  # proven: nothing frees what was asked for less
+    requirement: Number  # after the trades
+    worst: WorstScenario | None  # after them, of the part that needs most
+    trades: tuple[ReliefLine, ...]
+
+
+class ReliefMargin(Part, frozen=True, kw_only=True):
+    """The cheapest listed trades that free capital of an account."""
+
+    programme: str  # exact, or a bound where offsets are nested
+    bounded: tuple[str, ...]  # parts of which gains are counted at no more than they bring
+    answer: ReliefAnswer
+    menu: tuple[ReliefAnswer, ...]
+    notes: tuple[str, ...]
+
+
 class AccountMargin(Part, frozen=True, kw_only=True):
     """What one account must be backed with."""
 
@@ -81,6 +123,7 @@ class AccountMargin(Part, frozen=True, kw_only=True):
     scans: tuple[Scan, ...]
     marginal: tuple[LegMargin, ...]
     reported: tuple[ReportedMargin, ...]
+    relief: ReliefMargin | msgspec.UnsetType = msgspec.UNSET  # where it was asked for
     detail: dict[str, Any]  # in the method's own words
     notes: tuple[str, ...]
     reasons: tuple[Reason, ...]

@@ -61,6 +61,13 @@ def read_positions(path: Path, method: Method, *, with_arrays: bool = False) -> 
     faults = FaultList(path.name)
     table = read_table(path, REQUIRED, faults)
     refuse_empty(table, faults, "a leg on each row")
+    found = positions_of(table, method, faults, with_arrays=with_arrays)
+    faults.raise_all()
+    return found
+
+
+def positions_of(table: Table, method: Method, faults: FaultList, *, with_arrays: bool = False) -> Positions:
+    """The legs of a table, as `read_positions` reads them from a file; what is wrong goes to `faults`."""
     reader = _Reader(table, faults, set())
     legs = _legs(reader, method, with_arrays=with_arrays)
     for one in faults_of(_with_marks(legs) if with_arrays else legs):
@@ -69,7 +76,6 @@ def read_positions(path: Path, method: Method, *, with_arrays: bool = False) -> 
             and one.where.replace("column price", "column vol") not in reader.told
         ):
             faults.add(where=one.where, found=one.found, expected=one.expected, action=one.action)
-    faults.raise_all()
     return Positions(legs=legs, notes=_notes(table, legs, method, with_arrays=with_arrays))
 
 
