@@ -275,7 +275,7 @@ def _accounts() -> Iterator[Comparison]:
     for expiries in (1, 3, 6):
         legs = _legs(_units(expiries), 30)
         yield Comparison(
-            f"Reg T, {len(legs)} legs, expiries: {expiries}, initial and maintenance",
+            f"Reg T, {len(legs)} legs, expiries: {expiries}, both phases, {_proven(legs)}",
             1000.0,
             lambda legs=legs: reg_t.capital(legs, reg_t_books.RULES, marginals=False),
         )
@@ -351,6 +351,11 @@ def _legs(units: list[tuple[object, ...]], most: int) -> Legs:
     for kind, strike, years, price, sign in units[1:]:
         rows.append((kind, sign * int(random.integers(1, most + 1)), strike, price, {"years": years}))
     return reg_t_books.book(*rows, spot=SPOT)
+
+
+def _proven(legs: Legs) -> str:
+    """Whether the pairings are proven best."""
+    return "not proven" if reg_t.capital(legs, reg_t_books.RULES, marginals=False).notes else "proven"
 
 
 def _greedy() -> Comparison:

@@ -3,11 +3,11 @@
 Columns: the number of lots of each strategy (`reg_t_strategies.lots_of`), the contracts of each option in each pool
 (`reg_t_spreads.pools_of`), and the greatest loss of each pool. Rows: every contract and share is in one place; each pool is
 balanced; a pool loses no more than its greatest loss at any exercise price. The sum of requirements less the proceeds that
-may be applied is least. Solved by HiGHS (Q. Huangfu and J. A. J. Hall, "Parallelizing the dual revised simplex method",
+may be applied is least. `reg_t_search` finds most of them; the rest are solved as they are by HiGHS (Q. Huangfu and J. A. J. Hall, "Parallelizing the dual revised simplex method",
 Math. Prog. Comp. 10 (2018)), on one thread with a fixed seed: its relaxation first, whose best corner is mostly whole.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -16,12 +16,12 @@ import numpy as np
 from flatbook.margin.legs import LegKind
 from flatbook.margin.reg_t_parameters import RegTParameters
 from flatbook.margin.reg_t_positions import Position
+from flatbook.margin.reg_t_search import GAP, Search
 from flatbook.margin.reg_t_spreads import Pool, pools_of
 from flatbook.margin.reg_t_strategies import Lot, lots_of
 from flatbook.model.table import Bools, Floats, Ints
 
 _WHOLE = 1e-6  # how near to a whole number of lots counts as one
-_GAP = 1e-3  # currency: a tenth of a cent
 _FORBIDDEN_SPOTS = 1000.0  # a column that the account may not hold costs this many times what it is about
 
 
@@ -65,7 +65,7 @@ class Pairing:
     def unproven(self) -> float:
         """By how much at most another pairing could be better; 0 where none can."""
         gap = self.requirement - self.credit - self.bound
-        return gap if gap > 2.0 * _GAP else 0.0
+        return gap if gap > 2.0 * GAP else 0.0
 
 
 def programme_of(positions: list[Position], rules: RegTParameters) -> Programme:
@@ -126,7 +126,9 @@ class Solver:
         self._programme = programme
         self._phase = phase
         self._cost = _cost(programme, phase)
-        self._highs = _loaded(programme, self._cost)
+        requirement = programme.gross[phase][: len(programme.lots)]
+        self._search = Search(programme.positions, programme.lots, programme.pools, self._cost, requirement)
+        self._highs: Any = None
 
     def best(self) -> Pairing:
         """The pairing of the positions as they are."""
@@ -137,6 +139,15 @@ class Solver:
         return self._solved({index: abs(quantity)})
 
     def _solved(self, changed: dict[int, float]) -> Pairing:
+        found, bound = self._search.best(changed)
+        amount = np.concatenate((found, np.zeros(len(self._programme.pools))))
+        quick = _pairing(self._programme, self._phase, amount, changed, bound)
+        return self._thorough(changed, quick) if quick.unproven else quick
+
+    def _thorough(self, changed: dict[int, float], quick: Pairing) -> Pairing:
+        """The programme as it is, where the quick search has not proven its pairing: the better of the two."""
+        if self._highs is None:
+            self._highs = _loaded(self._programme, self._cost)
         for index, held in changed.items():
             self._highs.changeRowBounds(index, held, held)
         amount, bound = _run(self._highs)
@@ -146,7 +157,10 @@ class Solver:
         for index in changed:
             held = abs(self._programme.positions[index].quantity)
             self._highs.changeRowBounds(index, held, held)
-        return _pairing(self._programme, self._phase, amount, changed, bound)
+        bound = max(bound, quick.bound)
+        slow = _pairing(self._programme, self._phase, amount, changed, bound)
+        quicker = quick.requirement - quick.credit < slow.requirement - slow.credit
+        return replace(quick, bound=bound) if quicker else slow
 
     def _in_whole_lots(self, relaxed: Floats, bound: float) -> tuple[Floats, float]:
         """The programme in whole lots, first near its relaxed corner: what costs no more than that is best."""
@@ -159,7 +173,7 @@ class Solver:
         self._highs.run()
         found = _solved(self._highs)
         amount = self._alone() if found is None else found[0]
-        if found is None or float(self._cost @ amount) > bound + _GAP:
+        if found is None or float(self._cost @ amount) > bound + GAP:
             self._bounded(np.zeros(relaxed.size), free, whole=True)
             self._highs.setSolution(_solution(amount))
             amount, bound = _run(self._highs)
@@ -227,7 +241,7 @@ _OPTIONS: dict[str, Any] = {
     "parallel": "off",
     "random_seed": 0,
     "mip_rel_gap": 0.0,
-    "mip_abs_gap": _GAP,
+    "mip_abs_gap": GAP,
     "mip_max_nodes": 100,  # books that need more are told with the bound that was reached
 }
 
