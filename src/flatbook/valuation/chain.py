@@ -73,7 +73,7 @@ _HALVED_FROM = {  # rows of a part from which two threads are worth their handin
 }
 _NUMBERS_OF_CHOICE = ("years", "rate", "dividend_yield", "sign")
 _CODES_OF_CHOICE = ("pays", "american", "expiry_index", "spot_model")
-_BLOCK_CELLS = 1 << 16
+_BLOCK_CELLS = 1 << 18
 _BLOCK_ROWS = (32, 256)  # at least; and in whole multiples, where there are as many: tiles are full then
 
 
@@ -357,7 +357,7 @@ def _at_time(prepared: Prepared, years_later: float, cells: int, executor: Execu
 
 
 def _blocks(rows: int, cells: int) -> Iterator[slice]:
-    """Runs of rows whose cells fit a cache."""
+    """Runs of rows: few, for each costs a call, and short enough that the third cache holds their cells."""
     least, whole = _BLOCK_ROWS
     step = max(_BLOCK_CELLS // cells, least)
     step -= step % whole if step > whole else 0

@@ -201,15 +201,15 @@ def _cells(
 ) -> tuple[Floats, Floats]:
     """`_at_time` of options that do not age."""
     moves, shifts, followed = scenario.moves, scenario.shifts, scenario.followed
-    plain = bool((scenario.weight == 1.0).all())
+    plain, follows = bool((scenario.weight == 1.0).all()), bool(followed.any())
     grids = [part for part in prepared.parts if isinstance(part, GridPart)]
-    if len(grids) == len(prepared.parts) and not (plain and (followed == 0.0).all()):
+    if len(grids) == len(prepared.parts) and (follows or not plain):
         return _grid_cells(grids, scenario)
     vol = prepared.option_class.vol
     if out is None or out.shape != (vol.size, moves.size, shifts.size):
         out = np.empty((vol.size, moves.size, shifts.size))
     unmoved = np.flatnonzero(moves == 0.0)[:1], np.flatnonzero(shifts == 0.0)[:1]
-    if plain and unmoved[0].size and unmoved[1].size and (followed == 0.0).all():
+    if plain and unmoved[0].size and unmoved[1].size and not follows:
         reprice_into(prepared, moves, shifts, _NOW, out[:, :, :, None], executor)
         return out, out[:, unmoved[0][0], unmoved[1][0]].copy()
     still = np.flatnonzero((followed == 0.0).all(axis=0)) if plain else np.empty(0, dtype=np.int64)
@@ -225,7 +225,7 @@ def _cells(
         for m in np.setdiff1d(np.arange(moves.size), still).tolist():
             out[:, m] = _one_vol(prepared, _floored(vol, followed[:, m]), moves[m : m + 1], shifts)[:, 0]
         return out, base
-    vols, by_move = scenario.vols(vol), (followed != 0.0).any()
+    vols, by_move = scenario.vols(vol), follows
     for v in range(shifts.size):
         for m in range(moves.size) if by_move else (slice(None),):
             which = slice(m, m + 1) if isinstance(m, int) else m
