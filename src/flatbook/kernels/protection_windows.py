@@ -94,7 +94,7 @@ def count_fills(
 def forget(windows: Windows, tallies: Tallies, now_ns: int) -> None:
     """Let time pass: freezes that are over end, and windows forget."""
     for scope in range(windows.kind.size):
-        _forget(windows, tallies, scope, max(now_ns, tallies.last_ns[scope]))
+        _forget(windows, tallies, scope, max(now_ns, int(tallies.last_ns[scope])))
 
 
 @njit(cache=True, error_model="numpy")
@@ -124,22 +124,22 @@ def _count(
     windows: Windows, tallies: Tallies, scope: int, time_ns: int, quantity: int, amount: Indices
 ) -> bool:
     """One fill, or with no quantity one trip of a scope below; whether it trips this scope."""
-    now = max(time_ns, tallies.last_ns[scope])
+    now = max(time_ns, int(tallies.last_ns[scope]))
     tallies.last_ns[scope] = now
     _forget(windows, tallies, scope, now)
     if windows.kind[scope] == FIXED and tallies.start_ns[scope] == NO_TIME:
         tallies.start_ns[scope] = now
     slot = _slot(tallies, scope, now) if windows.kind[scope] == SLIDING else 0
-    full = slot < 0
+    full = bool(slot < 0)
     for tally in range(amount.size):
-        if tally <= TRIPS:
-            up = np.int64((quantity > 0) if tally == EXECUTIONS else (quantity == 0))
-            down = np.int64(tally == EXECUTIONS and quantity < 0)
+        if tally == EXECUTIONS:
+            added = 1 if quantity > 0 else -1 if quantity < 0 else 0
+        elif tally == TRIPS:
+            added = 1 if quantity == 0 else 0
         else:
-            added = quantity * amount[tally]
-            up, down = max(added, 0), max(-added, 0)
-        up = min(up, _MOST - tallies.bought[scope, tally])
-        down = min(down, _MOST - tallies.sold[scope, tally])
+            added = quantity * int(amount[tally])
+        up = min(max(added, 0), _MOST - int(tallies.bought[scope, tally]))
+        down = min(max(-added, 0), _MOST - int(tallies.sold[scope, tally]))
         tallies.bought[scope, tally] += up
         tallies.sold[scope, tally] += down
         if windows.kind[scope] == SLIDING:
@@ -167,21 +167,21 @@ def _trip(windows: Windows, tallies: Tallies, scope: int, now: int, full: bool) 
 
 
 @njit(cache=True, error_model="numpy")
-def _slot(tallies: Tallies, scope: int, now: int) -> int:
+def _slot(tallies: Tallies, scope: int, now: int) -> np.int64:
     """Make room in the ring; -1 where it is full: then the latest entry holds the fill too, as of now."""
     most = tallies.seen_ns.shape[1]
     latest = (tallies.first[scope] + tallies.held[scope] - 1) % most
     if tallies.held[scope] > 0 and tallies.seen_ns[scope, latest] == now:
-        return latest
+        return np.int64(latest)
     if tallies.held[scope] == most:
         tallies.seen_ns[scope, latest] = now
-        return -1
+        return np.int64(-1)
     slot = (tallies.first[scope] + tallies.held[scope]) % most
     tallies.held[scope] += 1
     tallies.seen_ns[scope, slot] = now
     tallies.seen_bought[scope, slot] = 0
     tallies.seen_sold[scope, slot] = 0
-    return slot
+    return np.int64(slot)
 
 
 @njit(cache=True, error_model="numpy")

@@ -15,9 +15,12 @@ import math
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from flatbook.kernels.wright_omega import wright_omega
-from flatbook.model.table import Bools, Floats
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 @njit(cache=True, error_model="numpy")
@@ -41,7 +44,7 @@ def best_distance(
     """
     for i in range(cost.size):
         c, k, b = cost[i], decay[i], offset[i]
-        if not (k > 0.0 and c > -math.inf and least[i] < math.inf):
+        if not (k > 0.0 and c > -math.inf and least[i] < math.inf and (abs(b) < math.inf or not logistic[i])):
             out[i] = np.nan
             continue
         if not logistic[i]:
@@ -50,12 +53,18 @@ def best_distance(
             u = -(1.0 + b + k * c)
             w = wright_omega(u)
             d = -(b + math.log(w)) / k if u > 1.0 else c + (1.0 + w) / k
-        out[i] = least[i] if d < least[i] else d
+        out[i] = max(d, least[i])
 
 
 @njit(cache=True, error_model="numpy")
 def omega_at(cost: Floats, decay: Floats, offset: Floats, logistic: Bools, out: Floats) -> None:
-    """Write exp(-b - k d*) into `out`: the odds of a fill at the best distance; 0 where exponential."""
+    """Write the odds exp(-b - k d*) of a trade at the best distance into `out`; 0 where exponential.
+
+    Parameters
+    ----------
+    cost, decay, offset, logistic, out
+        As in `best_distance`.
+    """
     for i in range(cost.size):
         u = -(1.0 + offset[i] + decay[i] * cost[i])
         out[i] = wright_omega(u) if logistic[i] else 0.0
