@@ -14,7 +14,7 @@ from flatbook.margin.pme import capital
 from flatbook.margin.pme_cells import books_of
 from flatbook.margin.pme_parameters import AccountTerms
 from flatbook.model.errors import FaultsError, InvalidValueError
-from flatbook.model.parameters import Parameters
+from flatbook.model.terms import Parameters
 from tests.margin.pme_books import dederi, legs_of, parameters
 from tests.naive import pme as naive
 

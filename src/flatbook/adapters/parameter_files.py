@@ -13,7 +13,7 @@ import msgspec
 from flatbook.adapters.desk_file.findings import Findings, nearest, shown
 from flatbook.adapters.desk_file.lines import Place, lines_of
 from flatbook.model.errors import Fault, FaultsError, InvalidValueError, fail_on
-from flatbook.model.parameters import Parameters
+from flatbook.model.terms import Parameters
 
 LARGEST_BYTES = 2**20
 P = TypeVar("P", bound=Parameters)

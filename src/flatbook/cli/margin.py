@@ -37,8 +37,8 @@ from flatbook.margin.span_match import SpanFile
 from flatbook.margin.span_parameters import SpanParameters
 from flatbook.margin.tims_parameters import TimsParameters
 from flatbook.model.errors import Fault, FaultsError, fail_on
-from flatbook.model.parameters import Parameters
 from flatbook.model.table import Floats
+from flatbook.model.terms import Parameters
 from flatbook.reports.margin_console import print_margin
 from flatbook.reports.margin_relief import FoundRelief
 from flatbook.reports.margin_report import Answer, account_margin, encode_margin

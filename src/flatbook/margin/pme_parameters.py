@@ -11,7 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from flatbook.model.errors import InvalidValueError
-from flatbook.model.parameters import Parameters
+from flatbook.model.terms import Parameters
 
 
 class DeltaConvention(StrEnum):

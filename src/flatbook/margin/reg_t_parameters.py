@@ -9,7 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from flatbook.model.errors import InvalidValueError
-from flatbook.model.parameters import Parameters
+from flatbook.model.terms import Parameters
 
 
 class Account(StrEnum):

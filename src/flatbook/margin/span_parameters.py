@@ -10,7 +10,7 @@ from itertools import combinations
 from math import isfinite
 
 from flatbook.model.errors import InvalidValueError
-from flatbook.model.parameters import Parameters
+from flatbook.model.terms import Parameters
 
 SCENARIOS = 16
 DELTA_WEIGHTS = 4  # at no move, and at a third, two thirds and all of the range on either side

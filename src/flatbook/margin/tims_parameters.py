@@ -7,7 +7,7 @@ the file that an account is margined with; none is built in.
 from flatbook.margin.legs import ProductClass
 from flatbook.margin.requirement import Method
 from flatbook.model.errors import InvalidValueError
-from flatbook.model.parameters import Parameters
+from flatbook.model.terms import Parameters
 
 METHODS = (Method.RISK_BASED_HAIRCUT, Method.PORTFOLIO_MARGIN)
 

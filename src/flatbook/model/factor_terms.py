@@ -3,9 +3,7 @@
 Every default is unverified: estimate it, or configure it. `exposure.factor_prior`, `exposure.factors` and `exposure.jumps` read them.
 """
 
-import msgspec
-
-from flatbook.model.errors import InvalidValueError
+from flatbook.model.terms import Parameters, demand
 
 _RANGES: dict[str, tuple[float, float]] = {  # both ends belong to it
     "correlation": (0.0, 1.0),
@@ -22,7 +20,7 @@ _RANGES: dict[str, tuple[float, float]] = {  # both ends belong to it
 }
 
 
-class FactorTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FactorTerms(Parameters, frozen=True, kw_only=True):
     """What no quote tells of the risk factors; defaults are unverified."""
 
     correlation: float = (
@@ -47,25 +45,20 @@ class FactorTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Refuse terms that cannot be meant."""
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
-            _demand(low <= value <= high, f"factors {name} must be between {low:g} and {high:g}, was {value}")
-        _demand(
+            demand(low <= value <= high, f"factors {name} must be between {low:g} and {high:g}, was {value}")
+        demand(
             0.0 < self.half_life_days <= 36_500.0,
             f"factors half_life_days must be above 0 and at most 36500, was {self.half_life_days}",
         )
-        _demand(
+        demand(
             self.shrinkage is None or 0.0 <= self.shrinkage <= 1.0,
             f"factors shrinkage must be between 0 and 1, was {self.shrinkage}",
         )
-        _demand(
+        demand(
             -100.0 < self.gap_down_pct < 0.0,
             f"factors gap_down_pct must be above -100 and below 0, was {self.gap_down_pct}",
         )
-        _demand(
+        demand(
             0.0 < self.gap_up_pct <= 1000.0,
             f"factors gap_up_pct must be above 0 and at most 1000, was {self.gap_up_pct}",
         )
-
-
-def _demand(holds: bool, message: str) -> None:
-    if not holds:
-        raise InvalidValueError(message)

@@ -8,20 +8,11 @@ from itertools import pairwise
 
 import msgspec
 
-from flatbook.model.errors import InvalidValueError
 from flatbook.model.factor_terms import FactorTerms
 from flatbook.model.instruments import Instrument
+from flatbook.model.terms import Parameters, demand
 
 _INFINITE = float("inf")
-
-
-def _demand(holds: bool, message: str) -> None:
-    if not holds:
-        raise InvalidValueError(message)
-
-
-class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of everything a desk file may say."""
 
 
 class HaircutRange(StrEnum):
@@ -58,25 +49,25 @@ class UnderlyingTerms(Parameters, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse terms that cannot be meant."""
-        _demand(
+        demand(
             len(self.minimum_variance) in (0, 3)
             and all(-20.0 <= each <= 20.0 for each in self.minimum_variance),
             f"underlying {self.symbol}: minimum_variance must be three numbers from -20 to 20, or none, "
             f"was {list(self.minimum_variance)}",
         )
-        _demand(
+        demand(
             -20.0 <= self.beta <= 20.0,
             f"underlying {self.symbol}: beta must be between -20 and 20, was {self.beta}",
         )
-        _demand(
+        demand(
             0.0 < abs(self.leverage) <= 5.0,
             f"underlying {self.symbol}: leverage must be within -5 and 5 and not 0, was {self.leverage}",
         )
-        _demand(
+        demand(
             self.rate is None or -0.2 <= self.rate <= 1.0,
             f"underlying {self.symbol}: rate is an annual decimal between -0.2 and 1, was {self.rate}",
         )
-        _demand(
+        demand(
             0.0 <= self.capital_minimum_usd < _INFINITE,
             f"underlying {self.symbol}: capital_minimum_usd must be 0 or above, was {self.capital_minimum_usd}",
         )
@@ -85,36 +76,36 @@ class UnderlyingTerms(Parameters, frozen=True, kw_only=True):
     def _check_dynamics(self) -> None:
         name, days, ratios = f"underlying {self.symbol}", self.stickiness_days, self.stickiness
         ascending = all(later > earlier for earlier, later in pairwise((0.0, *days)))
-        _demand(
+        demand(
             len(days) > 0 and ascending and days[-1] < _INFINITE,
             f"{name}: stickiness_days must be days above 0 in ascending order, was {list(days)}",
         )
-        _demand(
+        demand(
             len(ratios) == len(days) and all(-2.0 <= ratio <= 5.0 for ratio in ratios),
             f"{name}: stickiness must have one number from -2 to 5 for each of the {len(days)} stickiness_days, "
             f"was {list(ratios)}",
         )
-        _demand(
+        demand(
             -20.0 <= self.spot_vol_beta <= 20.0,
             f"{name}: spot_vol_beta must be between -20 and 20, was {self.spot_vol_beta}",
         )
-        _demand(
+        demand(
             0.0 < self.spot_vol_reference_days <= 3650.0,
             f"{name}: spot_vol_reference_days must be above 0 and at most 3650, was {self.spot_vol_reference_days}",
         )
-        _demand(
+        demand(
             0.0 <= self.cash_dividends_years <= 100.0,
             f"{name}: cash_dividends_years must be between 0 and 100, was {self.cash_dividends_years}",
         )
-        _demand(
+        demand(
             0.0 <= self.spot_vol_tenor_exponent <= 2.0,
             f"{name}: spot_vol_tenor_exponent must be between 0 and 2, was {self.spot_vol_tenor_exponent}",
         )
-        _demand(
+        demand(
             0.0 < self.spot_vol_half_life_days <= 36_500.0,
             f"{name}: spot_vol_half_life_days must be above 0 and at most 36500, was {self.spot_vol_half_life_days}",
         )
-        _demand(
+        demand(
             0.0 <= self.spot_vol_interval_minutes <= 525_600.0,
             f"{name}: spot_vol_interval_minutes must be between 0 and 525600, was {self.spot_vol_interval_minutes}",
         )
@@ -136,13 +127,13 @@ class HedgeTerms(Parameters, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse terms that cannot be meant."""
         name = f"hedge {self.instrument.symbol}"
-        _demand(self.lot >= 1, f"{name}: lot must be a whole number of contracts from 1, was {self.lot}")
-        _demand(0.0 <= self.spread < _INFINITE, f"{name}: spread must be 0 or above, was {self.spread}")
-        _demand(
+        demand(self.lot >= 1, f"{name}: lot must be a whole number of contracts from 1, was {self.lot}")
+        demand(0.0 <= self.spread < _INFINITE, f"{name}: spread must be 0 or above, was {self.spread}")
+        demand(
             0.0 <= self.fee_per_contract < _INFINITE,
             f"{name}: fee_per_contract must be 0 or above, was {self.fee_per_contract}",
         )
-        _demand(
+        demand(
             0.0 < self.correlation <= 1.0,
             f"{name}: correlation must be above 0 and at most 1, was {self.correlation}",
         )
@@ -215,28 +206,28 @@ class Limit(Parameters, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse a limit that is no bound."""
         name = f"limit {self.name}"
-        _demand(
+        demand(
             0.0 < self.limit_hard < _INFINITE,
             f"{name}: limit_hard must be above 0 and finite, was {self.limit_hard}",
         )
-        _demand(
+        demand(
             not (self.group and self.underlying),
             f"{name}: bound underlying {self.underlying} or group {self.group}, not both",
         )
-        _demand(
+        demand(
             0.0 < self.soft_share <= self.critical_share <= 1.0,
             f"{name}: need 0 < soft_share <= critical_share <= 1, was {self.soft_share} and {self.critical_share}",
         )
         for each in ("cool_down_s", "tighten_days", "tighten_event_h", "floor_usd_per_point", "floor_usd"):
             value = getattr(self, each)
-            _demand(0.0 <= value < _INFINITE, f"{name}: {each} must be 0 or above, was {value}")
-        _demand(
+            demand(0.0 <= value < _INFINITE, f"{name}: {each} must be 0 or above, was {value}")
+        demand(
             0.0 < self.stale_after_s < _INFINITE,
             f"{name}: stale_after_s must be above 0, was {self.stale_after_s}",
         )
         for each in ("tighten_expiry_factor", "tighten_event_factor", "tighten_fast_factor"):
             value = getattr(self, each)
-            _demand(0.0 < value <= 1.0, f"{name}: {each} must be above 0 and at most 1, was {value}")
+            demand(0.0 < value <= 1.0, f"{name}: {each} must be above 0 and at most 1, was {value}")
 
     @property
     def name(self) -> str:
@@ -257,8 +248,8 @@ class ProductGroup(Parameters, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse a group of nothing, and a share that is none."""
-        _demand(bool(self.underlyings), f"group {self.name}: it needs an underlying")
-        _demand(
+        demand(bool(self.underlyings), f"group {self.name}: it needs an underlying")
+        demand(
             0.0 <= self.capital_offset <= 1.0,
             f"group {self.name}: capital_offset must be between 0 and 1, was {self.capital_offset}",
         )
@@ -274,15 +265,15 @@ class RiskAppetite(Parameters, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse an appetite that cannot be meant."""
-        _demand(
+        demand(
             0.0 < self.aversion_per_usd < 1.0,
             f"risk aversion must be above 0 and below 1 per USD, was {self.aversion_per_usd}",
         )
-        _demand(
+        demand(
             0.0 < self.holding_days <= 365.0,
             f"holding_days must be above 0 and at most 365, was {self.holding_days}",
         )
-        _demand(
+        demand(
             0.0 <= self.vol_of_vol <= 5.0,
             f"vol_of_vol is an annual decimal from 0 to 5, was {self.vol_of_vol}",
         )
@@ -305,17 +296,17 @@ class QuotingRules(Parameters, frozen=True, kw_only=True):
         """Refuse rules that cannot be meant."""
         for name in ("half_spread_vol_points", "half_spread_min", "half_spread_pct", "lean_max_half_spreads"):
             value = getattr(self, name)
-            _demand(0.0 <= value < _INFINITE, f"quoting {name} must be 0 or above, was {value}")
-        _demand(
+            demand(0.0 <= value < _INFINITE, f"quoting {name} must be 0 or above, was {value}")
+        demand(
             1.0 <= self.half_spreads_without_confidence < _INFINITE,
             f"quoting half_spreads_without_confidence must be 1 or above, was {self.half_spreads_without_confidence}",
         )
-        _demand(0.0 < self.width_max < _INFINITE, f"quoting width_max must be above 0, was {self.width_max}")
-        _demand(
+        demand(0.0 < self.width_max < _INFINITE, f"quoting width_max must be above 0, was {self.width_max}")
+        demand(
             1 <= self.size_min <= self.size,
             f"quoting needs 1 <= size_min <= size, was {self.size_min} and {self.size}",
         )
-        _demand(
+        demand(
             self.inventory_full_contracts >= 1,
             f"quoting inventory_full_contracts must be 1 or more, was {self.inventory_full_contracts}",
         )
@@ -332,7 +323,7 @@ class ClockTerms(Parameters, frozen=True, kw_only=True):
         """Refuse shares that cannot be meant."""
         for name, most in (("overnight", 1.0), ("weekend", 10.0), ("holiday", 10.0)):
             value = getattr(self, name)
-            _demand(0.0 <= value <= most, f"clock {name} must be between 0 and {most:g}, was {value}")
+            demand(0.0 <= value <= most, f"clock {name} must be between 0 and {most:g}, was {value}")
 
 
 class EventTerms(Parameters, frozen=True, kw_only=True):
@@ -346,7 +337,7 @@ class EventTerms(Parameters, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse a variance that is none."""
         days = self.trading_days
-        _demand(
+        demand(
             days is None or 0.0 <= days <= 1000.0,
             f"event {self.name}: trading_days must be between 0 and 1000, was {days}",
         )
@@ -387,23 +378,23 @@ class SlideTerms(Parameters, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse a slide that moves nothing, or below zero."""
         moves = self.moves_pct or self.moves_deviations
-        _demand(
+        demand(
             bool(moves) and not (self.moves_pct and self.moves_deviations),
             f"slide {self.name}: give either moves_pct or moves_deviations",
         )
-        _demand(
+        demand(
             all(-99.0 <= move <= 1000.0 for move in self.moves_pct),
             f"slide {self.name}: moves_pct must be between -99 and 1000, was {list(self.moves_pct)}",
         )
-        _demand(
+        demand(
             all(-20.0 <= move <= 20.0 for move in self.moves_deviations),
             f"slide {self.name}: moves_deviations must be between -20 and 20, was {list(self.moves_deviations)}",
         )
-        _demand(
+        demand(
             0.0 < self.deviation_days <= 252.0,
             f"slide {self.name}: deviation_days must be above 0 and at most 252, was {self.deviation_days}",
         )
-        _demand(
+        demand(
             bool(self.shifts_points) and all(-200.0 <= shift <= 500.0 for shift in self.shifts_points),
             f"slide {self.name}: shifts_points must be between -200 and 500, was {list(self.shifts_points)}",
         )
@@ -446,15 +437,15 @@ class Desk(Parameters, frozen=True, kw_only=True):
         for group in self.groups:
             for name in group.underlyings if group.capital_offset else ():
                 other = holder.setdefault(name, group.name)
-                _demand(
+                demand(
                     other == group.name,
                     f"{name} has a capital_offset in two groups: {other} and {group.name}",
                 )
-        _demand(
+        demand(
             0.0 <= self.price_stale_s < _INFINITE,
             f"desk {self.name}: price_stale_s must be 0 or above, was {self.price_stale_s}",
         )
-        _demand(
+        demand(
             self.net_capital_usd is None or 0.0 < self.net_capital_usd < _INFINITE,
             f"desk {self.name}: net_capital_usd must be above 0 and finite, was {self.net_capital_usd}",
         )

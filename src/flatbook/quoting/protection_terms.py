@@ -6,7 +6,7 @@ Source: domain reference 2.2. Venues differ in nothing else, so that a venue's p
 from enum import StrEnum
 
 from flatbook.model.errors import InvalidValueError
-from flatbook.model.parameters import Parameters
+from flatbook.model.terms import Parameters
 
 
 class Tally(StrEnum):

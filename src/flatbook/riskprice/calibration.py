@@ -12,8 +12,8 @@ import numpy as np
 
 from flatbook.exposure.factor_prior import UNVERIFIED
 from flatbook.model.errors import InvalidValueError
-from flatbook.model.parameters import Parameters
 from flatbook.model.table import Floats, Ints
+from flatbook.model.terms import Parameters
 
 _NS_PER_S = 1e9
 _FILLS_MIN = 3

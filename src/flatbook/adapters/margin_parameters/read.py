@@ -13,7 +13,7 @@ from flatbook.margin.reg_t_parameters import RegTParameters
 from flatbook.margin.requirement import Method
 from flatbook.margin.span_parameters import SpanParameters
 from flatbook.margin.tims_parameters import TimsParameters
-from flatbook.model.parameters import Parameters
+from flatbook.model.terms import Parameters
 
 PARAMETERS: dict[Method, type[Parameters]] = {
     Method.RISK_BASED_HAIRCUT: TimsParameters,

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from flatbook.adapters.parameter_files import read_over
-from flatbook.model.parameters import Parameters
+from flatbook.model.terms import Parameters
 from flatbook.quoting.obligation_terms import ObligationRule
 from flatbook.quoting.protection_terms import ProtectionRule
 
