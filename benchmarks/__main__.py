@@ -7,7 +7,20 @@ from itertools import chain
 
 import numpy as np
 
-from benchmarks import american, exposure, limits, margin, plan, surface, surface_look, value_function
+from benchmarks import (
+    american,
+    exposure,
+    hedging,
+    limits,
+    margin,
+    option_offset,
+    orders,
+    plan,
+    quoting,
+    surface,
+    surface_look,
+    value_function,
+)
 from benchmarks.peers.stopwatch import Work, time_calls
 
 ROUNDS = 7
@@ -32,7 +45,15 @@ def main() -> None:
         middle, low, high, mine = ratio(ours, peer, scale)
         print(f"{name:54} {peer_name:34} {middle:10.1f} {low:8.1f} {high:8.1f} {mine * 1e3:8.2f}ms")
     for line in chain(
-        exposure.timings(), limits.timings(), margin.timings(), value_function.timings(), plan.timings()
+        exposure.timings(),
+        limits.timings(),
+        margin.timings(),
+        hedging.timings(),
+        option_offset.timings(),
+        value_function.timings(),
+        quoting.timings(),
+        orders.timings(),
+        plan.timings(),
     ):
         print(line, flush=True)
 

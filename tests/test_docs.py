@@ -8,7 +8,7 @@ import pytest
 from flatbook.adapters.files.market import READERS
 from flatbook.cli.main import app
 from flatbook.limits.ladder import ACTIONS, Step
-from flatbook.model.events import Fact
+from flatbook.model.facts import Fact
 from flatbook.model.measures import MEANINGS
 from flatbook.model.parameters import LimitMeasure
 from flatbook.valuation.engines import SETTINGS, Engine

@@ -15,11 +15,11 @@ from flatbook.model.events import (
     QuotesSeen,
     UnderlyingQuoted,
 )
+from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.instruments import Instrument, Kind, Right, Settlement, Side, Style, TickBand
 from flatbook.model.parameters import (
     Desk,
     HaircutRange,
-    HedgeTerms,
     QuotingRules,
     RiskAppetite,
     UnderlyingTerms,

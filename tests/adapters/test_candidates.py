@@ -67,7 +67,9 @@ def test_a_row_becomes_a_series_that_is_not_held(tmp_path: Path) -> None:
         60.0,
     )
     assert listing.fee.tolist() == [0.65, 0.65]
-    assert found.notes == ("c.csv line 2: no price and no vol: the middle of bid and ask is the mark",)
+    assert found.notes == (
+        "c.csv line 2: no price and no vol: the middle of bid and ask is the mark, where it is not held",
+    )
     assert [len(listing.of(group).legs) for group in ("A", "B")] == [2, 1]
 
 

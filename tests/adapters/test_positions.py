@@ -272,6 +272,22 @@ def test_what_others_report_is_read_and_its_faults_are_told(tmp_path: Path) -> N
     ]
 
 
+def test_a_report_of_the_future_is_a_fault_where_a_moment_is_told(tmp_path: Path) -> None:
+    """A second late is a clock; ten years are a wrong date, which would shut out every report after it."""
+    at_ns = 1_578_085_200 * 10**9
+    rows = "A,1,2020-01-03T21:00:00Z\nB,1,2020-01-03T21:00:01Z\nC,1,2020-01-03T21:00:02Z\nD,1,2030-01-03T21:00:00Z\n"
+    path = write(tmp_path / "r.csv", f"group,requirement,as_of\n{rows}")
+
+    assert len(read_reported(path)) == 4
+    with pytest.raises(FaultsError) as error:
+        read_reported(path, at_ns)
+    assert [one.where for one in error.value.faults] == [
+        "r.csv line 4 column as_of",
+        "r.csv line 5 column as_of",
+    ]
+    assert "2 s after the moment of the plan" in str(error.value)
+
+
 def test_the_page_names_every_column_and_its_example_is_one(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "margin" / "README.md").read_text(encoding="utf-8")
     example = write(tmp_path / "book.csv", page.split("```csv\n")[1].split("```")[0])

@@ -375,3 +375,29 @@ def test_minima_by_tier() -> None:
     faults = FaultList("x")
     minima = minima_in(TreeReader("x", faults).read(text), date(2024, 1, 15), "x", faults)
     assert [minima.at(days / 365) for days in (10, 60, 500)] == [5.0, 3.0, 0.0]
+
+
+def test_a_contract_that_stands_twice_is_a_fault_and_two_sizes_must_agree(tmp_path: Path) -> None:
+    """Which row comes first must not set the requirement."""
+    parameters, legs = _parameters(), _legs()
+    path = tmp_path / "arrays.csv"
+    write_span_csv(path, contracts_of(legs, parameters).contracts)
+    head, first, *others = path.read_text().splitlines()
+    names = head.split(",")
+    cells = dict(zip(names, first.split(","), strict=True))
+    for again in ({}, {"loss_1": "123.0"}, {"delta": "0.25"}):
+        row = ",".join((cells | again).values())
+        path.write_text("\n".join((head, first, *others, row)) + "\n")
+        with pytest.raises(FaultsError) as error:
+            read_span_csv(path)
+        (fault,) = error.value.faults
+        assert fault.where == f"arrays.csv line {len(others) + 3} column underlying"
+        assert fault.found.endswith("again (first on line 2)")
+    scaled = ("multiplier", "value", "delta", "short_minimum", *(f"loss_{at}" for at in range(1, 17)))
+    half = cells | {name: repr(0.5 * float(cells[name])) for name in scaled}
+    path.write_text("\n".join((head, first, *others, ",".join(half.values()))) + "\n")
+    _same(capital(_bare(legs), parameters, read_span_csv(path)), capital(legs, parameters))
+    other = half | {"loss_1": repr(float(half["loss_1"]) + 50.0)}
+    path.write_text("\n".join((head, first, *others, ",".join(other.values()))) + "\n")
+    with pytest.raises(FaultsError, match=r"2 contracts of arrays\.csv with different numbers"):
+        capital(_bare(legs), parameters, read_span_csv(path))

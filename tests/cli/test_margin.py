@@ -333,3 +333,63 @@ def test_help_teaches_with_rows():
     assert done.returncode == 0
     assert "underlying,product_class,underlying_price,right" in text
     assert "SPX,broad-index,2950,call" in text
+
+
+@pytest.mark.parametrize("method", ["pm", "regt"])
+def test_a_report_for_an_account_without_positions_is_a_breach(two, method, tmp_path):
+    """It has an entry of its own: null, with what others say and why; currencies are read in any case."""
+    (own,) = _json(two, method, tmp_path)
+    lines = ["group,requirement,as_of,currency"]
+    lines += [f"account,{own['requirement']!r},2020-01-03T21:00Z,usd", "ZZ,1000000,2020-01-03T21:00Z,"]
+    (tmp_path / "r.csv").write_text("\n".join(lines) + "\n")
+    page = tmp_path / "page.html"
+    ours, theirs = _json(two, method, tmp_path, reported=tmp_path / "r.csv", html=page)
+
+    assert not ours["reported"][0]["breach"]
+    assert (theirs["group"], theirs["currency"], theirs["requirement"]) == ("ZZ", "USD", None)
+    assert theirs["reported"][0]["requirement"] == 1_000_000.0
+    assert theirs["reported"][0]["breach"]
+    assert theirs["reported"][0]["reason"] == "no positions of that account here"
+    assert {one["path"] for one in theirs["reasons"]} >= {"requirement", "initial", "maintenance"}
+    assert "1,000,000.00 cannot be compared: no positions of that account here" in page.read_text()
+    assert len(_json(two, method, tmp_path, reported=tmp_path / "r.csv", group="account")) == 1
+
+
+def test_terms_of_accounts_without_positions_are_told(tmp_path):
+    """A name misspelt would otherwise count as no terms at all."""
+    (tmp_path / "own.toml").write_text("[accounts.BTC-B.BTC]\nmmp_quantity = 2.0\n")
+    (found,) = _json(DERIBIT, "pme", tmp_path, parameters=tmp_path / "own.toml")
+
+    assert "the parameters have terms for accounts without positions: BTC-B" in found["notes"]
+
+
+def test_a_line_that_is_cut_short_is_told_as_that_alone(tmp_path):
+    """There was a row."""
+    (tmp_path / "short.csv").write_text(_TWO.split("\n", maxsplit=1)[0] + "\nSPX,broad-index,2950\n")
+
+    assert [one.where for one in _faults(tmp_path / "short.csv", "pm")] == ["short.csv line 2"]
+
+
+def test_an_expiry_that_cannot_be_meant_is_a_fault(tmp_path):
+    """A thousand years and more."""
+    (tmp_path / "long.csv").write_text(_TWO.replace(",0.13,european,18.70", ",1e6,european,18.70"))
+    (fault,) = _faults(tmp_path / "long.csv", "pm")
+
+    assert (fault.where, fault.found, fault.expected) == (
+        "long.csv line 3 column years",
+        "1e+06",
+        "100 or less",
+    )
+
+
+def test_accounts_of_different_coins_stand_in_order_of_dollars(tmp_path, capsys):
+    """0.1 BTC before 0.2 ETH, on the screen and on the page."""
+    rows = ("group,underlying,product_class,underlying_price,right,years,price,quantity,multiplier",)
+    rows += ("ether,ETH,crypto,2000,future,0,2000,-1,1", "coin,BTC,crypto,65000,future,0,65000,0.5,1")
+    (tmp_path / "coins.csv").write_text("\n".join(rows) + "\n")
+    ether, coin = _json(tmp_path / "coins.csv", "pme", tmp_path, html=tmp_path / "page.html")
+    shown, page = capsys.readouterr().out, (tmp_path / "page.html").read_text()
+
+    assert ether["requirement"] > coin["requirement"]
+    assert shown.index("\ncoin: ") < shown.index("\nether: ")
+    assert page.index(">coin</span>") < page.index(">ether</span>")

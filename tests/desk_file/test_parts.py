@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flatbook.adapters.desk_file.build import tick_terms
 from flatbook.adapters.desk_file.findings import nearest, shown
-from flatbook.adapters.desk_file.keys import Range
+from flatbook.adapters.desk_file.hedge_build import tick_terms
+from flatbook.adapters.desk_file.key import Range
 from flatbook.adapters.desk_file.lines import line_at, lines_of
 from flatbook.model.errors import InvalidValueError
 

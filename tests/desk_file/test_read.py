@@ -13,10 +13,10 @@ from flatbook.adapters.desk_file.read import (
     read_desk,
 )
 from flatbook.model.errors import FaultsError
+from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.instruments import Instrument, Kind, Payoff, TickBand
 from flatbook.model.parameters import (
     HaircutRange,
-    HedgeTerms,
     Limit,
     LimitMeasure,
     QuotingRules,

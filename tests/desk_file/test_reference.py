@@ -5,8 +5,8 @@ from pathlib import Path
 from tests.desk_file.example import parsed
 
 from flatbook.adapters.desk_file.keys import SECTIONS
+from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.parameters import (
-    HedgeTerms,
     Limit,
     LimitMeasure,
     QuotingRules,

@@ -33,9 +33,10 @@ from flatbook.hedging.cross import basis_deviation_usd, minimum_variance_ratio
 from flatbook.market.clock import NS_PER_DAY
 from flatbook.market.history import History
 from flatbook.model.factor_terms import FactorTerms
+from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.instruments import Right
 from flatbook.model.measures import Measure
-from flatbook.model.parameters import HedgeTerms, UnderlyingTerms
+from flatbook.model.parameters import UnderlyingTerms
 from flatbook.valuation.spot_vol import dynamics_of
 from flatbook.valuation.values import value
 from tests.engine.test_step import run
@@ -140,6 +141,24 @@ def test_underlyings_move_together_by_their_betas():
 
     wanted = np.array([[0.04, 0.06, 0.02], [0.06, 0.16, 0.03], [0.02, 0.03, 0.01]])
     assert matrix[np.ix_(spots, spots)] == pytest.approx(wanted * _T)
+
+
+def test_an_index_without_a_volatility_leaves_the_others_a_covariance():
+    """They go together by correlation, as without an index, and the source says so; the index itself stays unknown."""
+    market, values, the_desk, of = _world(names=("IDX", "A", "B"), index="IDX", betas={"A": 1.5, "B": 0.5})
+    spot_vol = np.array([np.nan, 0.3, 0.2])
+    told = configured(market, values, the_desk, of, spot_vol, _TERMS)
+    at = [_at(of, u, SPOT) for u in range(3)]
+    spots = told.matrix[np.ix_(at, at)]
+    others = slice(of.e.shape[1], None)
+
+    assert np.isnan(spots[0]).all()
+    assert spots[1, 2] == pytest.approx(_TERMS.correlation * 0.3 * 0.2 * _T)
+    assert np.diag(spots)[1:] == pytest.approx([0.09 * _T, 0.04 * _T])
+    assert np.isfinite(told.matrix[others, others]).all()
+    assert "the index IDX has no volatility" in told.source
+    known = configured(market, values, the_desk, of, np.full(3, 0.2), _TERMS)
+    assert known.source == UNVERIFIED
 
 
 def test_without_an_index_underlyings_share_half():

@@ -12,7 +12,7 @@ from flatbook.hedging.cross import (
     hedge_contracts,
     minimum_variance_ratio,
 )
-from flatbook.model.parameters import HedgeTerms
+from flatbook.model.hedge_terms import HedgeTerms
 from tests.worlds import share
 
 _RHO = 0.928

@@ -1,59 +1,15 @@
 """Which hedge, how much, and when none."""
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flatbook.engine.measure import basis_of
-from flatbook.exposure.aggregate import aggregate
-from flatbook.exposure.factors import exposure_of
-from flatbook.exposure.slides import gap, slide
-from flatbook.hedging.propose import propose, trades
-from flatbook.limits.check import check
-from flatbook.limits.measured import Measured
-from flatbook.margin.capital import requirement
-from flatbook.model.instruments import Right
+from flatbook.hedging.propose import trades
+from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.measures import Measure
-from flatbook.model.parameters import HedgeTerms, Limit, LimitMeasure
-from flatbook.riskprice.cost import cheapest_costs
-from flatbook.riskprice.price import risk_price
-from flatbook.valuation.values import value
-from tests.worlds import desk, option, share, view_by_hand
-
-_CALL = option("C100", 100.0, 60, Right.CALL)
-_SHARE = HedgeTerms(instrument=share("XYZ"), spread=0.02, fee_per_contract=0.005)
-_ETF = HedgeTerms(instrument=share("ETF", price_ratio=0.5), spread=0.02, lot=100, correlation=0.95)
-_CHEAP_ETF = HedgeTerms(instrument=share("ETF", price_ratio=0.5), spread=0.002, lot=100, correlation=0.95)
-
-
-def plan(contracts, hedges=(_SHARE, _ETF), *, limit=None, aversion=1e-6):
-    """The hedges of a book of `contracts` calls."""
-    the_desk = desk(hedges=hedges, aversion=aversion)
-    instruments = [_CALL, *(terms.instrument for terms in hedges)]
-    market = view_by_hand(instruments, spot=100.0, vols=[0.25] + [np.nan] * len(hedges))
-    values = value(market)
-    quantity = np.array([contracts] + [0] * len(hedges))
-    exposure = aggregate(quantity, values, market, the_desk)
-    measured = Measured(
-        exposure=exposure,
-        gaps=gap(slide(quantity, values, market)),
-        capital=requirement(quantity, values, market, the_desk),
-        values=values,
-        market=market,
-        desk=the_desk,
-    )
-    standing = check(measured, (limit,) if limit else (), {})
-    basis = basis_of(values, market, the_desk, np.flatnonzero(quantity))
-    price = risk_price(
-        exposure_of(quantity, basis.factors),
-        basis.factors,
-        basis.covariance,
-        the_desk,
-        basis.spot_vol,
-        cheapest_costs(the_desk, market.table, values),
-    )
-    return propose(exposure, price, standing, values, market, the_desk), exposure, values
+from flatbook.model.parameters import Limit, LimitMeasure
+from tests.hedging.books import CHEAP_ETF, SHARE, plan
+from tests.worlds import share
 
 
 @settings(max_examples=40, deadline=None)
@@ -81,8 +37,8 @@ def test_the_underlying_itself_beats_a_proxy_with_basis_risk_and_the_proxy_is_na
 
 def test_a_proxy_that_is_cheap_enough_beats_the_underlying_unless_the_desk_fears_its_basis():
     """Cost plus aversion / 2 times variance."""
-    (calm,), _, _ = plan(-400, hedges=(_SHARE, _CHEAP_ETF))
-    (afraid,), _, _ = plan(-400, hedges=(_SHARE, _CHEAP_ETF), aversion=1e-3)
+    (calm,), _, _ = plan(-400, hedges=(SHARE, CHEAP_ETF))
+    (afraid,), _, _ = plan(-400, hedges=(SHARE, CHEAP_ETF), aversion=1e-3)
 
     assert (calm.chosen.symbol, afraid.chosen.symbol) == ("ETF", "XYZ")
 
@@ -128,7 +84,7 @@ def test_a_delta_whose_risk_is_worth_less_than_the_trade_is_left_alone_without_a
     """Three shares of risk against a hundred points of spread: internalise (domain reference 4.8)."""
     dear = HedgeTerms(instrument=share("XYZ"), spread=10.0)
     (dear_hedge,), _, _ = plan(-3, hedges=(dear,))
-    (cheap_hedge,), _, _ = plan(-3, hedges=(_SHARE,), aversion=1e-3)
+    (cheap_hedge,), _, _ = plan(-3, hedges=(SHARE,), aversion=1e-3)
 
     assert dear_hedge.chosen is None
     assert cheap_hedge.chosen is not None

@@ -17,6 +17,7 @@ from flatbook.hedging.related import (
     least_cost_hedge,
     ridge_of,
 )
+from flatbook.kernels.hedge_programme import best_lots
 from flatbook.model.errors import InvalidValueError
 
 _AVERSION = 1e-5
@@ -315,3 +316,66 @@ def test_a_fund_costs_its_fee_long_and_its_borrow_short():
 
     assert long * 365.0 == pytest.approx(0.0009)
     assert short * 365.0 == pytest.approx(0.0021)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_impact_and_dearer_sales_are_in_the_optimum(seed):
+    """Against scipy's L-BFGS-B with bought and sold apart, from our answer and from nothing."""
+    rng = np.random.default_rng(300 + seed)
+    products = replace(
+        _products(rng, 4, bound=4e5), selling_more=rng.uniform(0.0, 4e-4, 4), impact=rng.uniform(0.0, 1e-9, 4)
+    )
+    found = least_cost_hedge(products, _AVERSION)
+    sale = products.cost + products.selling_more
+
+    def worth(x):
+        h = (x[:4] - x[4:]) * 1e5
+        slope = _AVERSION * (products.covariance @ h + products.with_book) + 2.0 * products.impact * h
+        risk = 0.5 * _AVERSION * (h @ products.covariance @ h + 2.0 * h @ products.with_book)
+        total = risk + products.impact @ h**2 + 1e5 * (products.cost @ x[:4] + sale @ x[4:])
+        return total, 1e5 * np.concatenate([slope + products.cost, sale - slope])
+
+    bounds = [(0.0, top / 1e5) for top in (*products.most_bought, *products.most_sold)]
+    start = np.concatenate([np.maximum(found, 0.0), np.maximum(-found, 0.0)]) / 1e5
+    for each in (start, np.zeros(8)):
+        other = minimize(worth, each, jac=True, bounds=bounds, options={"maxiter": 5000, "ftol": 1e-15})
+        assert worth(start)[0] <= other.fun + 1e-6 * abs(other.fun), f"seed {300 + seed}"
+    risk = 0.5 * _AVERSION * products.book_variance
+    assert products.worth_usd(_AVERSION, found) == pytest.approx(worth(start)[0] + risk)
+    assert products.cost_usd(found) == pytest.approx(
+        products.cost @ np.abs(found)
+        + products.selling_more @ np.maximum(-found, 0.0)
+        + products.impact @ found**2
+    )
+
+
+def test_a_rounding_into_the_band_goes_before_a_cheaper_one_outside():
+    """Lots of 400,000 against a delta of 1 million: two are cheaper, three reach the band of 100,000 below... and above none does."""
+    products = replace(_twins(0.5, 0.0), cost=np.array([2e-3, 1.0]))
+    exact = np.array([-0.95e6, 0.0])
+    lot = np.array([4e5, 4e5])
+    free = in_lots(products, _AVERSION, exact, lot)
+    held = in_lots(products, _AVERSION, exact, lot, delta_usd=1.2e6, band_usd=1e5)
+
+    assert free.tolist() == [-2, 0]
+    assert held.tolist() == [-3, 0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_only_the_largest_lots_are_rounded_both_ways(seed):
+    """Four products, two of which are tried: the rest rounds toward zero."""
+    rng = np.random.default_rng(400 + seed)
+    products = _products(rng, 4)
+    exact, lot = least_cost_hedge(products, _AVERSION), rng.uniform(5e4, 4e5, 4)
+    reach = np.array((0.0, np.inf))
+    found = best_lots(*products.programme(_AVERSION), exact, lot, 2, reach)
+    low = np.trunc(exact / lot)
+    parts = [j for j in np.argsort(-lot) if exact[j] != low[j] * lot[j]][:2]
+    tries = []
+    for steps in every((0, 1), repeat=len(parts)):
+        each = low.copy()
+        each[parts] += np.sign(exact[parts]) * steps
+        tries.append(each)
+    best = min(tries, key=lambda each: _worth(products, each * lot))
+
+    assert found.tolist() == best.tolist(), f"seed {400 + seed}"

@@ -8,7 +8,6 @@ from flatbook.model.events import (
     CycleDue,
     DeskSet,
     DividendsSeen,
-    Fact,
     FastMarketSet,
     Fill,
     FillBusted,
@@ -24,17 +23,26 @@ from flatbook.model.events import (
     SessionsSeen,
     UnderlyingQuoted,
 )
+from flatbook.model.facts import Fact
+from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.instruments import Instrument, Kind, Payoff, Right, Settlement, Side, Style, TickBand
+from flatbook.model.order_events import (
+    KillScope,
+    KillSet,
+    OpenOrdersTold,
+    OrderNews,
+    OrdersAnswered,
+)
 from flatbook.model.parameters import (
     Desk,
     HaircutRange,
-    HedgeTerms,
     Limit,
     LimitMeasure,
     QuotingRules,
     RiskAppetite,
     UnderlyingTerms,
 )
+from flatbook.model.quoting_events import DutySession, ProtectionReset, ProtectionTripped
 
 OPTION = Instrument(
     symbol="BTC-28JUN19-9000-P", underlying="BTC", option_class="BTC", kind=Kind.OPTION, multiplier=1.0,
@@ -73,7 +81,7 @@ FACTS: tuple[Fact, ...] = (
     DividendsSeen(received_ns=NOW, underlying="SPX", ex_ns=(1,), amount=(1.25,)),
     Fill(
         received_ns=NOW, fill_id="x-1", instrument="A", side=Side.SELL, quantity=3, price_ticks=-7, traded_ns=NOW,
-        capacity=Capacity.CUSTOMER, venue="CBOE", fee=-0.45,
+        capacity=Capacity.CUSTOMER, venue="CBOE", client_id=7, fee=-0.45,
     ),
     FillCorrected(received_ns=NOW, correction_id="c", fill_id="x-1", quantity=2, price_ticks=8, corrected_ns=NOW),
     FillBusted(received_ns=NOW, bust_id="b", fill_id="x-1", busted_ns=NOW - 1),
@@ -83,6 +91,14 @@ FACTS: tuple[Fact, ...] = (
     LimitsSet(received_ns=NOW, limits=(LIMIT,), by="risk"),
     LimitOverridden(received_ns=NOW, limit=LIMIT.name, limit_hard=12.5, owner="head of desk", reason="expiry", until_ns=NOW + 1),
     FastMarketSet(received_ns=NOW, underlying="SPX", on=True, reason="rates"),
+    OrdersAnswered(
+        received_ns=NOW, client_ids=(1, 2), news=(OrderNews.ACKNOWLEDGED, OrderNews.UNKNOWN), venue="CBOE", reason="session lost",
+    ),
+    OpenOrdersTold(received_ns=NOW, venue="CBOE", asked_ns=NOW - 5, client_ids=(1,), quantities=(3,)),
+    KillSet(received_ns=NOW, scope=KillScope.CLASS, name="SPXW", on=True, owner="anna", reason="runaway quoter"),
+    ProtectionTripped(received_ns=NOW, scope="deribit/index/BTC", until_ns=NOW + 1),
+    ProtectionReset(received_ns=NOW, scope="shadow/SPXW"),
+    DutySession(received_ns=NOW, duty="eurex/regulatory", opens_ns=1, closes_ns=2, later_ns=3, new_period=False),
     CycleDue(received_ns=NOW, reason="timer"),
 )  # fmt: skip
 

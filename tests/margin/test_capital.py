@@ -14,6 +14,7 @@ from flatbook.model.errors import InvalidValueError
 from flatbook.model.instruments import Right
 from flatbook.model.parameters import HaircutRange, ProductGroup, UnderlyingTerms
 from flatbook.valuation.values import value
+from tests.limits.books import measured, quantities
 from tests.worlds import desk, option, share, view_by_hand
 
 _NAMES = ("SPX", "SPY", "QQQ", "SDS", "ABC")
@@ -136,3 +137,20 @@ def test_nobody_offsets_twice():
             _DESK,
             groups=(*_DESK.groups, ProductGroup(name="other", underlyings=("SPX",), capital_offset=0.5)),
         )
+
+
+def test_a_group_offsets_within_one_settlement_currency_only():
+    """A surplus in coin pays no loss in dollars: XYZ and BTC add up, XYZ and ABC of the same group still offset."""
+    quantity = quantities(XYZC100D60=-300, ABCC100D60=300, BTCC100D60=300)
+    groups = (ProductGroup(name="mix", underlyings=("XYZ", "ABC", "BTC"), capital_offset=1.0),)
+    mixed = measured(quantity, groups=groups).capital
+    two = (ProductGroup(name="mix", underlyings=("XYZ", "BTC"), capital_offset=1.0),)
+    apart = measured(quantity, groups=two).capital
+    of_dollars = measured(
+        quantity, groups=(ProductGroup(name="usd", underlyings=("XYZ", "ABC"), capital_offset=1.0),)
+    ).capital
+
+    assert apart.desk == pytest.approx(apart.by_underlying.sum())
+    assert mixed.desk == pytest.approx(of_dollars.desk)
+    assert mixed.desk < mixed.by_underlying.sum()
+    assert {"group mix in USD", "group mix in BTC"} <= set(mixed.result.tree.names)

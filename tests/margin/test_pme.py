@@ -372,3 +372,78 @@ def test_assumptions_are_told_only_where_they_bear_on_the_book():
         legs_of([{"quantity": 1.0}, {"underlying": "ETH", "underlying_price": 2000.0}]), parameters()
     )
     assert "correlation contingency" in " ".join(two.notes)
+
+
+def test_names_of_currencies_are_read_in_any_case():
+    """As underlyings are; the same one twice is refused."""
+    lower = msgspec.structs.replace(parameters(), accounts={"desk": {"btc": AccountTerms(mmp_quantity=2.0)}})
+
+    assert capital(legs_of(DOCS_LEGS), lower).requirement == pytest.approx(
+        capital(legs_of(DOCS_LEGS), with_account(parameters(), mmp_quantity=2.0)).requirement, rel=1e-15
+    )
+    with pytest.raises(InvalidValueError, match="names a settlement currency twice: btc, BTC"):
+        msgspec.structs.replace(
+            parameters(), accounts={"desk": {"btc": AccountTerms(), "BTC": AccountTerms()}}
+        )
+
+
+_TWO_COINS = ({"underlying": "BTC_USDC"}, {"underlying": "ETH_USDC", "underlying_price": 3000.0})
+
+
+@pytest.mark.parametrize(
+    ("rows", "quantity", "reserved"),
+    [
+        (_TWO_COINS[:1], 2.0, 0.03 * 2.0 * 65_000.0),
+        (_TWO_COINS[:1], {"btc": 2.0}, 0.03 * 2.0 * 65_000.0),
+        (_TWO_COINS, {"BTC": 2.0, "ETH": 10.0}, 0.03 * (2.0 * 65_000.0 + 10.0 * 3000.0)),
+        (_TWO_COINS[:1], {"ETH": 10.0}, np.nan),
+    ],
+    ids=["the only coin", "named", "two coins", "a coin without a price"],
+)
+def test_protection_in_a_dollar_account_reserves_coins_at_their_index(rows, quantity, reserved):
+    """The quantity is in coin whatever it settles in; how it becomes dollars is told as unverified."""
+    terms = msgspec.structs.replace(
+        parameters(), accounts={"desk": {"USDC": AccountTerms(mmp_quantity=quantity)}}
+    )
+    found, without = capital(legs_of(rows), terms), capital(legs_of(rows), parameters())
+
+    assert found.found["currencies"]["USDC"]["mmp_margin"] == pytest.approx(reserved, nan_ok=True)
+    assert found.requirement - without.requirement == pytest.approx(reserved, nan_ok=True)
+    words = "no leg tells the price of a coin" if np.isnan(reserved) else "the index is unverified"
+    assert any(words in note for note in found.notes)
+
+
+@pytest.mark.parametrize("rows", [_TWO_COINS, DOCS_LEGS], ids=["two coins", "none"])
+def test_a_number_of_coins_without_a_coin_is_a_fault(rows):
+    """Two coins settle in the dollar, or none does: nothing says which is quoted."""
+    terms = msgspec.structs.replace(parameters(), accounts={"desk": {"USDC": AccountTerms(mmp_quantity=2.0)}})
+    with pytest.raises(FaultsError) as told:
+        capital(legs_of(rows), terms)
+    (fault,) = told.value.faults
+    assert fault.where == "parameters [accounts.desk.USDC] mmp_quantity"
+    assert fault.action == "write mmp_quantity = { BTC = 2 }"
+
+
+@pytest.mark.parametrize(("price", "years"), [(64_000.0, 0.0), (30_000.0, 0.0), (66_000.0, 0.05 + 4e-7)])
+def test_a_candidate_changes_no_requirement(price, years):
+    """Not by its index, though it expires first, nor by its seconds in an expiry that is held."""
+    held = (
+        {"kind": "call", "strike": 200_000.0, "years": 0.05, "vol": 0.6, "quantity": -1000.0},
+        {"years": 0.05, "price": 65_000.0},
+    )
+    candidate = {"underlying_price": price, "price": price, "years": years, "quantity": 0.0}
+
+    found = capital(legs_of((*held, candidate)), parameters())
+    assert found.requirement == capital(legs_of(held), parameters()).requirement
+    assert found.marginal_buy[:2].tolist() == capital(legs_of(held), parameters()).marginal_buy.tolist()
+
+
+def test_a_candidate_without_a_value_loses_its_marginals_alone_and_says_so():
+    """No words of a requirement that is missing, while it stands."""
+    held = {"kind": "call", "strike": 70_000.0, "years": 0.2, "price": 0.05, "quantity": -1.0}
+    found = capital(legs_of((held, held | {"strike": 90_000.0, "price": 1.5, "quantity": 0.0})), parameters())
+
+    assert np.isfinite(found.requirement)
+    (note,) = [one for one in found.notes if one.startswith("row 2")]
+    assert note.endswith("; what one contract more would change cannot be told")
+    assert not any("no requirement" in one for one in found.notes)

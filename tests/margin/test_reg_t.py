@@ -221,3 +221,52 @@ def test_contracts_of_two_sizes_share_a_spread():
     assert nine.requirement == pytest.approx(270.0 + alone)
     mixed = capital(book(("c", 7, 100, 3.0, small), ("c", 2, 100, 3.0), ("c", -3, 105, 1.0)), RULES)
     assert mixed.requirement == pytest.approx(210.0 + 600.0 + alone)
+
+
+@pytest.mark.parametrize("column", ["vol", "rate"])
+def test_one_series_priced_by_two_vols_or_rates_is_a_fault_in_any_order(column):
+    """Which row comes first must not set the requirement."""
+    rows = [("c", -5, 105, {"price": np.nan, "vol": 0.2}), ("c", -5, 105, {"price": np.nan, "vol": 0.2})]
+    legs = book(*rows)
+    for numbers in ((0.2, 0.6), (0.6, 0.2)):
+        with pytest.raises(FaultsError) as told:
+            capital(replace(legs, **{column: np.array(numbers)}), RULES)
+        (fault,) = told.value.faults
+        assert fault.where == f"book.csv line 3 column {column}"
+        assert fault.expected == f"{numbers[0]:g}, as book.csv line 2 says of the same"
+    priced = replace(legs, price=np.array([2.0, 2.0]), **{column: np.array([0.2, 0.6])})
+    assert capital(priced, RULES).requirement > 0.0  # nothing rests on them beside a price
+
+
+def test_a_price_and_a_vol_of_one_series_are_two_prices():
+    """One row says a price, the other leaves it to the model."""
+    legs = book(("c", -5, 105, 2.0), ("c", -5, 105, {"price": np.nan, "vol": 0.2}))
+    with pytest.raises(FaultsError) as told:
+        capital(legs, RULES)
+    assert (told.value.faults[0].found, told.value.faults[0].where) == (
+        "nothing",
+        "book.csv line 3 column price",
+    )
+
+
+_INDEX = {"product_class": "broad-index", "american": False, "underlying": "SPX", "spot": 2950.0}
+_TENTH = _INDEX | {"underlying": "XSP"}
+
+
+def test_an_index_and_its_tenth_at_levels_of_two_markets_are_a_fault():
+    """They spread with each other; the rounding of a tenth to cents is none."""
+    full = ("c", -1, 3000, 30.0, _INDEX)
+    assert capital(book(full, ("c", 10, 300, 3.0, _TENTH | {"spot": 295.01})), RULES).requirement > 0.0
+    with pytest.raises(FaultsError) as told:
+        capital(book(full, ("c", 10, 300, 101.0, _TENTH | {"spot": 400.0})), RULES)
+    (fault,) = told.value.faults
+    assert fault.where == "book.csv line 3 column underlying_price"
+    assert fault.expected == "about 295: book.csv line 2 has SPX at 2950"
+
+
+def test_a_series_against_its_tenth_is_no_calendar_spread():
+    """Same expiry, same exercise price."""
+    rows = (("c", -1, 3000, 30.0, _INDEX), ("c", 10, 300, 3.0, _TENTH | {"spot": 295.0}))
+    assert strategies(capital(book(*rows), RULES).found) == ["call spread of one exercise price"]
+    later = (*rows[1][:4], rows[1][4] | {"years": 0.5})
+    assert strategies(capital(book(rows[0], later), RULES).found) == ["call calendar spread"]

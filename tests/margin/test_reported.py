@@ -120,7 +120,7 @@ def test_several_sources_and_accounts_that_we_lack():
     assert (binding["A"], binding["B"]) == (130.0, 50.0)
     assert math.isnan(binding["C"])
     assert found.reported[3] == 7.0
-    assert found.reason[3] == "our own requirement is unknown"
+    assert found.reason[3] == "no positions of that account here"
     assert found.breach.tolist() == [False, True, False, True]
 
 

@@ -202,6 +202,8 @@ def test_what_has_no_price_makes_the_requirement_unknown_not_zero() -> None:
     assert found.requirement == pytest.approx(5000.0)
     assert np.isfinite(found.marginal_buy[0])
     assert np.isnan(found.marginal_buy[1])
+    (note,) = [one for one in found.notes if "line 3" in one]
+    assert note.endswith("; what one contract more would change cannot be told")
 
 
 @st.composite

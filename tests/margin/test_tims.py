@@ -358,3 +358,18 @@ def test_more_offset_never_needs_more():
         for offset in (0.0, 0.25, 0.5, 0.75, 1.0)
     ]
     assert all(less <= more + 1e-9 for more, less in pairwise(needs))
+
+
+def test_a_vol_that_nothing_rests_on_does_not_split_a_series():
+    """Long and short of one option at one price are nothing, although one row has a vol beside its price."""
+    legs = legs_of(call(105.0, -5, price=2.0), call(105.0, 5, price=2.0, vol=0.3))
+    found = capital(legs, PM)
+
+    assert found.requirement == 0.0
+    assert (
+        found.marginal_buy[0]
+        == found.marginal_buy[1]
+        == capital(legs_of(call(105.0, 0, price=2.0)), PM).marginal_buy[0]
+    )
+    apart = legs_of(call(105.0, -5, vol=0.25), call(105.0, 5, vol=0.3))
+    assert capital(apart, PM).requirement > 0.0

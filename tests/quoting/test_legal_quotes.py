@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from flatbook.adapters.venue_rules.read import Venue, read_venue_rules
 from flatbook.limits.ladder import Step
+from flatbook.model.obligation_terms import Exemptions, ObligationRule, Precedence, WidthBand
 from flatbook.quoting.legal_quotes import (
     Ground,
     Response,
@@ -17,7 +18,6 @@ from flatbook.quoting.legal_quotes import (
     respond,
     widest,
 )
-from flatbook.quoting.obligation_terms import Exemptions, ObligationRule, Precedence, WidthBand
 from flatbook.quoting.obligations import duty_changed, new_duty, open_session, quotes_changed, suspend
 
 _S = 1_000_000_000

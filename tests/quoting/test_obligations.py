@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from flatbook.adapters.venue_rules.read import Venue, read_venue_rules
 from flatbook.model.errors import InvalidValueError
-from flatbook.quoting.obligation_terms import Breadth, Measured, ObligationRule, WidthBand
+from flatbook.model.obligation_terms import Breadth, Measured, ObligationRule, WidthBand
 from flatbook.quoting.obligations import (
     begin_period,
     breadth_needed,

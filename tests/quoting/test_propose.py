@@ -146,13 +146,13 @@ def test_an_empty_book_is_quoted_neutral_even_where_the_legal_width_is_narrow():
 
 def test_each_side_answers_for_the_limits_that_it_would_worsen():
     """Long vega breached pulls the bids; short delta nearly breached thins the offers of calls all the same."""
-    free = quoted([("IDXW090C5200", 40), ("IDXW090P5000", 40)])
+    free = quoted([("IDXW090C5200", 400), ("IDXW090P5000", 400)])
     vega, delta = (abs(free.exposure.desk[m]) for m in (Measure.VEGA_USD_PER_POINT, Measure.DELTA_USD))
     limits = (
         Limit(measure=LimitMeasure.VEGA_USD_PER_POINT, underlying="IDX", limit_hard=vega / 1.01),
         Limit(measure=LimitMeasure.DELTA_USD, underlying="IDX", limit_hard=delta / 0.97),
     )
-    cycle = quoted([("IDXW090C5200", 40), ("IDXW090P5000", 40)], limits)
+    cycle = quoted([("IDXW090C5200", 400), ("IDXW090P5000", 400)], limits)
     short = free.exposure.desk[Measure.DELTA_USD] < 0.0
     row = cycle.table.row_of("IDXW030C5000" if short else "IDXW030P4900")
 

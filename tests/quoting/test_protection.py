@@ -14,6 +14,14 @@ from msgspec.structs import replace
 
 from flatbook.adapters.venue_rules.read import Venue, read_venue_rules
 from flatbook.model.errors import InvalidValueError
+from flatbook.model.protection_terms import (
+    TALLIES,
+    Netting,
+    ProtectionRule,
+    Tally,
+    Threshold,
+    WindowKind,
+)
 from flatbook.quoting.protection import (
     FILLS_REMEMBERED,
     FillColumns,
@@ -26,14 +34,6 @@ from flatbook.quoting.protection import (
     reset,
     shadow_rule,
     used,
-)
-from flatbook.quoting.protection_terms import (
-    TALLIES,
-    Netting,
-    ProtectionRule,
-    Tally,
-    Threshold,
-    WindowKind,
 )
 from tests.naive.protection import Naive
 

@@ -18,12 +18,12 @@ from flatbook.kernels.black import price_european
 from flatbook.market.clock import tau
 from flatbook.market.quotes import QuoteStatus
 from flatbook.model.events import CycleDue, DeskSet, Fill, InstrumentsListed, LimitsSet
+from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.instruments import Instrument, Kind, Payoff, Right, Side, TickBand
 from flatbook.model.measures import Measure
 from flatbook.model.parameters import (
     Desk,
     HaircutRange,
-    HedgeTerms,
     Limit,
     LimitMeasure,
     QuotingRules,

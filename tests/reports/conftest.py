@@ -13,18 +13,18 @@ from flatbook.model.events import (
     Capacity,
     CycleDue,
     DeskSet,
-    Fact,
     Fill,
     InstrumentsListed,
     LimitsSet,
     QuotesSeen,
     UnderlyingQuoted,
 )
+from flatbook.model.facts import Fact
+from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.instruments import Instrument, Kind, Right, Settlement, Side, TickBand
 from flatbook.model.parameters import (
     Desk,
     HaircutRange,
-    HedgeTerms,
     Limit,
     LimitMeasure,
     QuotingRules,

@@ -208,3 +208,21 @@ def test_the_page_has_a_row_for_every_entry(report, empty_report):
         assert f'<td class="left">{row.name}</td>' in page
     assert "Ledger of what is left" not in render_html(empty_report)
     assert not any("left behind" in line for line in _printed(empty_report))
+
+
+def test_every_leg_has_its_execution_and_one_that_is_worked_says_its_own(cycle):
+    """Two legs, the second worked over half an hour."""
+    (hedge,) = [one for one in cycle.hedges if one.legs]
+    leg, way = hedge.legs[0], hedge.schedule[0]
+    other = replace(leg, symbol="SPY", row=cycle.table.row_of("SPY"), cost_usd=77.0)
+    worked = replace(way, symbol="SPY", minutes=30.0, deviation_usd=123.0, expected_cost_usd=77.0)
+    two = replace(hedge, legs=(leg, other), schedule=(way, worked))
+    hedges = tuple(two if one is hedge else one for one in cycle.hedges)
+    told = told_of(replace(cycle, hedges=hedges))
+    first, second = (entry for entry in told.ledger.entries if entry.kind is RiskKind.EXECUTION)
+
+    assert (first.source, second.source) == (leg.symbol, "SPY")
+    assert second.deviation_usd == pytest.approx(123.0)
+    assert second.expected_cost_usd == 77.0
+    assert second.horizon_days == pytest.approx(0.5 / 24.0)
+    assert first.horizon_days == pytest.approx(1.0 / 1440.0)

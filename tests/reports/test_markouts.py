@@ -11,7 +11,15 @@ from flatbook.model.events import Capacity, QuotesSeen, UnderlyingQuoted
 from flatbook.model.instruments import Instrument, Kind, Payoff, Right, Side, TickBand
 from flatbook.model.measures import Measure
 from flatbook.model.table import InstrumentTable
-from flatbook.reports.markouts import KEYS, Track, by, markouts, track_of_marks, track_of_quotes
+from flatbook.reports.markouts import (
+    KEYS,
+    Track,
+    by,
+    instants_for,
+    markouts,
+    track_of_marks,
+    track_of_quotes,
+)
 from tests.worlds import NOW_NS, fill, option, share, view_by_hand
 
 _S = 1_000_000_000
@@ -20,10 +28,11 @@ _ROWS = np.array([0])
 
 
 def _track(values, spots, *, seconds, delta=0.0, rows=_ROWS):
+    """Each value told at its instant."""
     values, spots = (np.array(each, dtype=np.float64)[:, None] for each in (values, spots))
+    at_ns = NOW_NS + np.array(seconds, dtype=np.int64) * _S
     return Track(
-        at_ns=NOW_NS + np.array(seconds, dtype=np.int64) * _S, rows=rows, value=values, spot=spots,
-        delta=np.full(values.shape, delta),
+        at_ns=at_ns, rows=rows, value=values, told_ns=at_ns[:, None], spot=spots, delta=np.full(values.shape, delta),
     )  # fmt: skip
 
 
@@ -146,11 +155,11 @@ def test_a_track_of_marks_hedges_a_small_move_away():
 
 
 def test_a_track_of_quotes_follows_both_sides_and_the_underlying():
-    """A missing side is no value; facts of one instant are one point."""
+    """A missing side is no value; facts of one instant are one point, in whichever order; a middle keeps its own time and spot."""
     other = InstrumentTable(version=1, instruments=(*_TABLE.instruments, option("P", 90.0, 30, Right.PUT)))
     facts = [
-        UnderlyingQuoted(received_ns=NOW_NS, underlying="XYZ", price=100.0),
         QuotesSeen(received_ns=NOW_NS, symbols=("C", "P"), bid_ticks=(490, 10), ask_ticks=(510, 20)),
+        UnderlyingQuoted(received_ns=NOW_NS, underlying="XYZ", price=100.0),
         QuotesSeen(received_ns=NOW_NS + _S, symbols=("P",), bid_ticks=(12,), ask_ticks=(20,)),
         QuotesSeen(received_ns=NOW_NS + 2 * _S, symbols=("C",), bid_ticks=(None,), ask_ticks=(530,)),
         UnderlyingQuoted(received_ns=NOW_NS + 3 * _S, underlying="XYZ", price=101.0),
@@ -159,8 +168,57 @@ def test_a_track_of_quotes_follows_both_sides_and_the_underlying():
 
     assert ((track.at_ns - NOW_NS) // _S).tolist() == [0, 1, 2, 3]
     assert track.value[:, 0] == pytest.approx([5.0, 5.0, np.nan, np.nan], nan_ok=True)
-    assert track.spot[:, 0].tolist() == [100.0, 100.0, 100.0, 101.0]
+    assert ((track.told_ns[:, 0] - NOW_NS) // _S).tolist() == [0, 0, 2, 2]
+    assert track.spot[:, 0].tolist() == [100.0, 100.0, 100.0, 100.0]
     assert (track.delta == 0.5).all()
+
+
+def _spot(second, price):
+    return UnderlyingQuoted(received_ns=NOW_NS + second * _S, underlying="XYZ", price=price)
+
+
+def _middle(second, ticks):
+    return QuotesSeen(
+        received_ns=NOW_NS + second * _S, symbols=("C",), bid_ticks=(ticks - 10,), ask_ticks=(ticks + 10,)
+    )
+
+
+def test_a_middle_that_stands_while_spot_moves_is_hedged_by_spot_of_its_own_time():
+    """Quoted at 5.00 with spot 100, spot moves to 102 before the trade: 6.00 a minute later at 102 is the delta alone."""
+    facts = [_spot(0, 100.0), _middle(0, 500), _spot(5, 102.0), _middle(70, 600)]
+    track = track_of_quotes(facts, _TABLE, _ROWS, np.array([0.5]))
+    found = markouts([_fill(1, "sell", 5.5, at_s=10)], _TABLE, track, (60.0,))
+
+    assert found.adverse_usd[0] == pytest.approx([0.0], abs=1e-9)
+    assert found.age_s == pytest.approx([10.0])
+
+
+def test_a_middle_from_before_the_trade_or_long_before_the_horizon_is_no_later_value():
+    """Sold at 10 s of a middle of 9 s, spot up by 2 at 11 s, requoted at 13, 61 and 71 s: 1 s and 300 s have no value."""
+    facts = [_spot(0, 100.0), _middle(9, 500), _spot(11, 102.0), _middle(13, 590), _spot(20, 102.0)]
+    facts += [_middle(61, 600), _spot(70, 102.0), _middle(71, 640), _spot(311, 102.0)]
+    track = track_of_quotes(facts, _TABLE, _ROWS, np.array([0.5]))
+    found = markouts([_fill(1, "sell", 5.5, at_s=10)], _TABLE, track, (1.0, 10.0, 60.0, 300.0))
+
+    # at 20 s the middle of 13 s is 7 s old, and 5 are allowed; at 70 s that of 61 s stands
+    assert found.adverse_usd[0] == pytest.approx([np.nan, np.nan, 0.0, np.nan], abs=1e-9, nan_ok=True)
+
+
+def test_the_first_middle_after_the_horizon_counts_where_the_one_that_stands_does_not():
+    """The first instant after it is of the underlying; the series is requoted two seconds later. What is read is what is kept."""
+    facts = [_spot(0, 100.0), _middle(9, 500), _spot(20, 102.0), _middle(22, 630), _spot(23, 103.0)]
+    fills = [_fill(1, "sell", 5.5, at_s=10)]
+    at_ns = np.array([fact.received_ns for fact in facts])
+    own = {"C": np.array([NOW_NS + second * _S for second in (9, 22)])}
+    kept = instants_for(fills, at_ns, own, (10.0,))
+    whole, thin = (
+        track_of_quotes(facts, _TABLE, _ROWS, np.array([0.5]), instants) for instants in (None, kept)
+    )
+
+    assert ((kept - NOW_NS) // _S).tolist() == [9, 20, 22]
+    for track in (whole, thin):
+        found = markouts(fills, _TABLE, track, (10.0,))
+        assert found.adverse_usd[0] == pytest.approx([-100.0 * (1.30 - 0.5 * 2.0)])
 
 
 def test_coins_are_counted_at_the_index():

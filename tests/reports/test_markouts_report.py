@@ -36,6 +36,7 @@ def _found(names, adverse, *, edge=20.0, contracts=None):
         ),
         horizons_s=_HORIZONS,
         contracts=size,
+        age_s=np.zeros(n),
         edge_usd=np.full(n, edge),
         adverse_usd=np.asarray(adverse, dtype=np.float64),
     )
@@ -193,9 +194,9 @@ def test_the_file_reads_back_the_same_and_its_fields_are_documented():
 
 
 def test_instants_are_those_that_are_read_and_no_more():
-    """The last at or before a trade, and the first at or after each horizon."""
+    """The last at or before a trade, and the first at or after each horizon, of all and of the series itself."""
     at_ns = NOW_NS + np.array([-5, -1, 2, 9, 11, 50, 61, 290, 400], dtype=np.int64) * 1_000_000_000
 
-    assert ((instants_for([fill(1, "C", "buy", 1, 5.0)], at_ns, _HORIZONS) - NOW_NS) // 1_000_000_000).tolist() == [
-        -1, 2, 11, 61, 400,
+    assert ((instants_for([fill(1, "C", "buy", 1, 5.0)], at_ns, {"C": at_ns[[0, 5, 8]]}, _HORIZONS) - NOW_NS) // 1_000_000_000).tolist() == [
+        -1, 2, 11, 50, 61, 400,
     ]  # fmt: skip

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from flatbook.engine.measure import basis_of
 from flatbook.exposure.factors import GAMMA, LEVELS, SPOT, FactorExposure, exposure_of
 from flatbook.exposure.reference_vol import reference_vols
+from flatbook.model.hedge_terms import HedgeTerms
+from flatbook.model.instruments import Right
 from flatbook.model.measures import Measure
-from flatbook.riskprice.price import after_cheap_hedges, risk_price
+from flatbook.riskprice.hedge_directions import HedgeDirections, directions_of, in_the_underlying
+from flatbook.riskprice.price import cheap_hedges, risk_price
 from flatbook.valuation.values import value
-from tests.worlds import book_of_v17, desk
+from tests.worlds import book_of_v17, desk, option, share, view_by_hand
 
 _INF = np.array([np.inf])
 
@@ -24,8 +27,15 @@ def priced(quantity=None, *, hedge_cost=_INF, aversion=1e-6):
     the_desk = desk(aversion=aversion)
     basis = basis_of(value(market), market, the_desk, np.arange(book.size))
     held = exposure_of(book if quantity is None else np.array(quantity), basis.factors)
-    price = risk_price(held, basis.factors, basis.covariance, the_desk, basis.spot_vol, hedge_cost)
+    price = risk_price(
+        held, basis.factors, basis.covariance, the_desk, basis.spot_vol, spot_hedge(hedge_cost, basis)
+    )
     return price, basis, held.known
+
+
+def spot_hedge(cost, basis):
+    """A hedge in the underlying itself."""
+    return in_the_underlying(cost, basis.factors.e.shape[1])
 
 
 def test_gamma_variance_is_that_of_stoikov_and_saglam():
@@ -68,7 +78,7 @@ def test_a_series_without_a_value_has_no_price():
     e[1] = np.nan
     book = FactorExposure(known=held, unvalued=np.zeros_like(held), reasons={})
     of = replace(basis.factors, e=e)
-    price = risk_price(book, of, basis.covariance, basis.desk, basis.spot_vol, _INF)
+    price = risk_price(book, of, basis.covariance, basis.desk, basis.spot_vol, spot_hedge(_INF, basis))
 
     assert np.isnan(price.marginal_usd).tolist() == [False, True, False, False]
     assert np.isnan(price.own_usd).tolist() == [False, True, False, False]
@@ -108,22 +118,54 @@ def test_a_flat_book_has_no_price_but_every_contract_its_own_curvature():
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10_000), underlyings=st.integers(1, 4))
-def test_no_other_hedges_are_cheaper(seed, underlyings):
-    """Risk plus cost at the trades found, against other trades of the same spots."""
+@given(seed=st.integers(0, 10_000), underlyings=st.integers(1, 4), each=st.integers(1, 3))
+def test_no_other_hedges_are_cheaper(seed, underlyings, each):
+    """Risk plus cost at the trades found, against other trades of the same hedges, some of them with a basis."""
     random = np.random.default_rng(seed)
-    root = random.normal(size=(3 * underlyings, 3 * underlyings))
-    matrix, book = root @ root.T, random.normal(size=3 * underlyings) * 10.0
-    spots = np.arange(underlyings) * 3
-    cost = random.uniform(0.0, 20.0, underlyings)
-    kept = after_cheap_hedges(book, matrix, spots, cost)
-    total = lambda e: 0.5 * e @ matrix @ e + cost @ np.abs((book - e)[spots])  # noqa: E731
+    kinds = 4
+    root = random.normal(size=(kinds * underlyings, kinds * underlyings))
+    matrix, book = root @ root.T, random.normal(size=kinds * underlyings) * 10.0
+    e = np.zeros((each * underlyings, kinds))
+    e[:, 0], e[:, 3] = 1.0, random.choice([0.0, 0.3, 1.0], each * underlyings)
+    hedges = HedgeDirections(
+        underlying=np.repeat(np.arange(underlyings), each),
+        e=e,
+        cost=np.sort(random.uniform(0.0, 20.0, (underlyings, each)), axis=1).reshape(-1),
+    )
+    wide = np.zeros((e.shape[0], book.size))
+    for j, u in enumerate(hedges.underlying):
+        wide[j, u * kinds : (u + 1) * kinds] = e[j]
+    traded = cheap_hedges(book, matrix, hedges)
 
-    assert np.array_equal(np.delete(kept, spots), np.delete(book, spots))
+    def total(trades):
+        left = book + trades @ wide
+        return 0.5 * left @ matrix @ left + hedges.cost @ np.abs(trades)
+
     for _ in range(50):
-        other = kept.copy()
-        other[spots] += random.normal(size=underlyings) * random.choice([1e-3, 0.1, 3.0])
-        assert total(kept) <= total(other) + 1e-9 * abs(total(kept))
+        other = traded + random.normal(size=traded.size) * random.choice([1e-3, 0.1, 3.0])
+        assert total(traded) <= total(other) + 1e-9 * abs(total(traded))
+
+
+@pytest.mark.parametrize("correlation", [0.999, 0.9, 0.3])
+def test_a_proxy_takes_only_the_risk_that_it_is_correlated_with(correlation):
+    """A free ETF: what is left is the best hedge with its basis in it, and the price is the slope of that."""
+    instruments = (option("C", 100.0, 30, Right.CALL), share("ETF", underlying="XYZ"))
+    market = view_by_hand(instruments, spot=100.0, vols=[0.2, np.nan])
+    terms = HedgeTerms(instrument=instruments[1], spread=0.0, fee_per_contract=0.0, correlation=correlation)
+    the_desk = desk(hedges=(terms,))
+    basis = basis_of(value(market), market, the_desk, np.arange(2))
+    held = exposure_of(np.array([1000, 0]), basis.factors)
+    hedges = directions_of(the_desk, market.table, basis.values, basis.factors)
+    price = risk_price(held, basis.factors, basis.covariance, the_desk, basis.spot_vol, hedges)
+    matrix, exposure = np.nan_to_num(basis.covariance.matrix), held.known.reshape(-1)
+    proxy = np.nan_to_num(basis.factors.e[1])
+    best = exposure - proxy * float(proxy @ matrix @ exposure) / float(proxy @ matrix @ proxy)
+
+    assert price.price[0, SPOT] == pytest.approx(1e-6 * float(matrix[SPOT] @ best))
+    assert price.marginal_usd[0] == pytest.approx(
+        1e-6 * float(np.nan_to_num(basis.factors.e[0]) @ matrix @ best)
+    )
+    assert price.price[0, SPOT] > 0.0
 
 
 def test_the_reference_volatility_is_thirty_days():

@@ -11,6 +11,7 @@ from flatbook.engine.measure import basis_of
 from flatbook.exposure.factors import exposure_of
 from flatbook.model.errors import InvalidValueError
 from flatbook.riskprice.closed_forms import OneAsset, avellaneda_stoikov, long_horizon
+from flatbook.riskprice.hedge_directions import in_the_underlying
 from flatbook.riskprice.intensity import Intensity, exponential, hamiltonian, logistic
 from flatbook.riskprice.price import risk_price
 from flatbook.riskprice.reservation import BID, OFFER, no_charges, reservation
@@ -187,7 +188,8 @@ def test_without_flow_it_is_the_price_over_a_holding_time():
     the_desk = desk(aversion=1e-6)
     basis = basis_of(value(market), market, the_desk, np.arange(book.size))
     held = exposure_of(book, basis.factors)
-    known = risk_price(held, basis.factors, basis.covariance, the_desk, basis.spot_vol, np.array([np.inf]))
+    nothing = in_the_underlying(np.array([np.inf]), basis.factors.e.shape[1])
+    known = risk_price(held, basis.factors, basis.covariance, the_desk, basis.spot_vol, nothing)
     series = SeriesFactors(e=basis.factors.e, block_of=basis.factors.underlying_of)
     holding = 1.0 / 365.0
     terms = Terms(aversion_per_usd=1e-6, holding_years=holding)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flatbook.valuation.case_values import GREEKS, imply_cases, value_cases
-from flatbook.valuation.cases import OK, Cases, Dividend
+from flatbook.valuation.cases import OK, Cases, Dividend, class_of, standing
 
 
 def cases(*rows, **common):
@@ -240,3 +240,11 @@ def test_boundary_and_lattice_agree(right, strike, years, vol, rate, carry):
 
     assert values.greeks[0, 0] == pytest.approx(values.greeks[0, 1], abs=2e-4 * max(values.greeks[0, 1], 1.0))
     assert values.greeks[1, 0] == pytest.approx(values.greeks[1, 1], abs=5e-3)
+
+
+def test_an_expiry_beyond_any_float_warns_of_nothing():
+    """The carry has no number then: the value has none either."""
+    long = cases({"rate": 0.02}, {"american": True, "rate": -0.02}, spot=100.0, years=1e6)
+
+    assert standing(long).forward.tolist() == [np.inf, 0.0]
+    assert class_of(long).discount.tolist() == [0.0, np.inf]

@@ -7,6 +7,26 @@ from typing import Annotated
 import typer
 
 from flatbook import __version__
+from flatbook.cli.options import (
+    AccountKind,
+    Arrays,
+    At,
+    Candidates,
+    Chain,
+    DifferenceLimit,
+    Fills,
+    Format,
+    Legs,
+    Marginals,
+    MethodParameters,
+    Relief,
+    Reported,
+    ReportedAt,
+    ReportedOfDesk,
+    Thoughts,
+    Underlying,
+    Working,
+)
 from flatbook.model.errors import FaultsError, FlatbookError
 
 app = typer.Typer(
@@ -38,94 +58,6 @@ class CapitalMethod(StrEnum):
     SPAN = "span"
     REG_T = "regt"
     DERIBIT_PORTFOLIO = "pme"
-
-
-Fills = Annotated[
-    Path, typer.Option(help="Fills, CSV or Parquet: time, fill_id, symbol, side, quantity, price, …")
-]
-Chain = Annotated[
-    Path, typer.Option(help="The chain: a file or a folder in one of the formats of `flatbook formats`.")
-]
-Working = Annotated[
-    Path | None,
-    typer.Option(
-        help="Orders in the market, CSV or Parquet: symbol, side, quantity; shows the book if all fill."
-    ),
-]
-Thoughts = Annotated[
-    Path | None,
-    typer.Option(help="Trades to think about, as --working: shows the book and its limits after them."),
-]
-ReportedOfDesk = Annotated[
-    Path | None,
-    typer.Option(
-        help="What a clearing firm asks for, CSV or Parquet: group (the desk or an underlying), requirement, as_of."
-    ),
-]
-At = Annotated[
-    str | None, typer.Option(help="Time of valuation, ISO 8601 with zone: 2015-12-24T11:00-05:00.")
-]
-Format = Annotated[
-    str | None, typer.Option("--format", help="Name the market format instead of detecting it.")
-]
-Underlying = Annotated[
-    str | None, typer.Option(help="Read this underlying only, where a file holds several.")
-]
-
-Legs = Annotated[
-    Path,
-    typer.Argument(
-        metavar="POSITIONS",
-        help="Positions, CSV or Parquet, a leg a row: group, underlying, product_class, underlying_price, right, strike, years, …",
-    ),
-]
-MethodParameters = Annotated[
-    Path | None, typer.Option(help="TOML laid over the method's packaged parameters (docs/margin/).")
-]
-Arrays = Annotated[
-    Path | None,
-    typer.Option(help="Risk arrays for --method span: our CSV, or a clearing house's SPAN XML 4.00."),
-]
-AccountKind = Annotated[
-    str | None,
-    typer.Option(
-        help="Kind of account: margin or cash (regt); customer, market-maker or broker-dealer (pm, rbh)."
-    ),
-]
-Reported = Annotated[
-    Path | None,
-    typer.Option(
-        help="What a venue or clearing firm says, CSV: group, requirement, as_of; the worse of the two binds."
-    ),
-]
-ReportedAt = Annotated[
-    str | None,
-    typer.Option(help="Time at which reports older than a day are stale; left out, that of the newest one."),
-]
-DifferenceLimit = Annotated[
-    float, typer.Option(help="Share of our own requirement that a report may differ by.")
-]
-Marginals = Annotated[
-    bool,
-    typer.Option(
-        "--marginals/--no-marginals",
-        help="What one contract more of each leg changes; for many legs by regt it takes minutes.",
-    ),
-]
-
-Relief = Annotated[
-    str | None,
-    typer.Option(
-        metavar="AMOUNT|max",
-        help="Capital to free of each account, by the cheapest trades of --candidates (pm, rbh).",
-    ),
-]
-Candidates = Annotated[
-    Path | None,
-    typer.Option(
-        help="What may be traded for --relief, CSV or Parquet: as POSITIONS without quantity, with bid, ask, bid_size, ask_size, fee."
-    ),
-]
 
 
 def _version(wanted: bool) -> None:
@@ -353,6 +285,53 @@ def markouts(
 
     keys = tuple(each.value for each in by or ())
     make_markouts(Wanted(journal=journal, by=keys, json=json, html=html))
+
+
+@app.command()
+def calibrate(
+    journal: Annotated[Path, typer.Argument(help="A journal of flatbook, with cycles and fills.")],
+    horizon: Annotated[float, typer.Option(help="Seconds after a fill that tell adverse selection.")] = 60.0,
+    standing: Annotated[
+        float, typer.Option(help="Longest time in seconds that a quote stands without a cycle.")
+    ] = 300.0,
+    trading_hours: Annotated[
+        float | None,
+        typer.Option(help="Hours of a trading day; otherwise by the sessions that the journal tells."),
+    ] = None,
+    target_deviation_usd: Annotated[
+        float | None,
+        typer.Option(
+            help="Standard deviation of 30-day vega, USD a vol point, that quotes shall settle at: tells the risk aversion."
+        ),
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write the report as JSON (schema: docs/calibrate.md).")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write numbers and pictures as one self-contained HTML page.")
+    ] = None,
+    toml: Annotated[Path | None, typer.Option(help="Write the flow tables for the desk file.")] = None,
+) -> None:
+    """Estimate a desk's numbers from its journal: who asks how often and at which distance, adverse selection, bursts, spreads of hedges.
+
+    Each number has its standard error, or says 'default, unverified'. --toml writes what goes into the desk file.
+
+    Example: [bold]flatbook calibrate day.journal --html calibration.html --toml flow.toml[/bold]
+    """
+    from flatbook.cli.calibrate import Wanted, make_calibration
+
+    make_calibration(
+        Wanted(
+            journal=journal,
+            horizon_s=horizon,
+            standing_s=standing,
+            trading_hours=trading_hours,
+            target_deviation_usd=target_deviation_usd,
+            json=json,
+            html=html,
+            toml=toml,
+        )
+    )
 
 
 @app.command()

@@ -41,7 +41,7 @@ from flatbook.model.table import Floats
 from flatbook.model.terms import Parameters
 from flatbook.reports.margin_console import print_margin
 from flatbook.reports.margin_relief import FoundRelief
-from flatbook.reports.margin_report import Answer, account_margin, encode_margin
+from flatbook.reports.margin_report import Answer, account_elsewhere, account_margin, encode_margin
 from flatbook.reports.margin_schema import AccountMargin
 
 MOST_RELIEF = "max"  # for --relief: as much as can be freed
@@ -143,7 +143,7 @@ def _report(read: Read, wanted: Wanted, progress: Progress) -> list[AccountMargi
             faults += error.faults
             continue
         moves = _moves(legs, read.parameters)
-        notes = read.positions.notes.get(group, ())
+        notes = (*_terms_elsewhere(read), *read.positions.notes.get(group, ()))
         answers.append(
             Answer(
                 legs=legs,
@@ -157,7 +157,11 @@ def _report(read: Read, wanted: Wanted, progress: Progress) -> list[AccountMargi
     fail_on(faults)
     own = [each.requirement for each in answers]
     compared = _compared(own, read.reports, wanted) if read.reports else None
-    return [account_margin(each, compared) for each in answers]
+    told = [account_margin(each, compared) for each in answers]
+    if compared is None:
+        return told
+    elsewhere = [name for name in dict.fromkeys(compared.group) if name not in {one.group for one in own}]
+    return [*told, *(account_elsewhere(name, wanted.method, compared) for name in elsewhere)]
 
 
 def _faults_of_options(wanted: Wanted) -> Iterator[Fault]:
@@ -303,12 +307,17 @@ def _relief(legs: Legs, read: Read, wanted: Wanted, found: AccountRequirement) -
     market = tims_relief.relief_market(legs, listing, read.parameters)
     full = tims_relief.most(market)
     amount = _amount_of(wanted.relief or "")
-    return FoundRelief(
-        listing=listing,
-        answer=full if wanted.relief == MOST_RELIEF else tims_relief.free(market, amount),
-        menu=tims_relief.menu(market, full),
-        notes=notes,
-    )
+    first = full if wanted.relief == MOST_RELIEF else tims_relief.free(market, amount)
+    answer, *menu = tims_relief.undominated((first, *tims_relief.menu(market, full)))
+    return FoundRelief(listing=listing, answer=answer, menu=tuple(menu), notes=notes)
+
+
+def _terms_elsewhere(read: Read) -> Iterator[str]:
+    """Accounts of the parameters that the file of positions has not: their terms count nowhere, as a name misspelt would."""
+    if isinstance(read.parameters, PmeParameters):
+        held = dict.fromkeys(read.positions.legs.group)
+        if others := [name for name in read.parameters.accounts if name not in held]:
+            yield f"the parameters have terms for accounts without positions: {', '.join(others)}"
 
 
 def _moves(legs: Legs, parameters: Parameters) -> dict[str, Floats]:
@@ -331,11 +340,12 @@ def _compared(
 ) -> Comparison:
     """Each of our requirements beside every source that reports any."""
     currency = {one.group: one.currency for one in own}
+    shared = own[0].currency if own and len(set(currency.values())) == 1 else ""
     told = [
         ReportedRequirement(
             group=one.group,
             source=one.source,
-            currency=one.currency or currency.get(one.group, ""),
+            currency=one.currency or currency.get(one.group, shared),
             requirement=one.requirement,
             as_of_ns=one.as_of_ns,
         )

@@ -36,7 +36,6 @@ from flatbook.reports.markouts_schema import MarkoutReport
 PIPE_WIDTH = 120  # columns of the printed report where no terminal says how wide it is
 USUAL = ("counterparty", "venue", "series")
 THEORETICAL, MIDDLES = "theoretical values at cycles", "middles of bid and offer between cycles"
-_NS = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +102,8 @@ def report_of(path: Path, progress: Progress, errors: Console) -> MarkoutReport:
     progress("following the quotes")
     quotes = _quotes(path, traded, rows, marked)
     tracks = ((THEORETICAL, marked), (MIDDLES, quotes))
-    found = [(name, track, markouts(traded.fills, table, track)) for name, track in tracks]
-    name, track, best = max(found, key=lambda each: valued(each[2]))  # the first of those that tell alike
+    found = [(name, markouts(traded.fills, table, track)) for name, track in tracks]
+    name, best = max(found, key=lambda each: valued(each[1]))  # the first of those that tell alike
     return markout_report(
         best,
         Background(
@@ -112,7 +111,7 @@ def report_of(path: Path, progress: Progress, errors: Console) -> MarkoutReport:
             values=name,
             cycles=int(marked.at_ns.size),
             quote_instants=int(traded.quoted_ns.size),
-            age_s=_age_s(best, track),
+            age_s=_age_s(best),
         ),
     )
 
@@ -169,7 +168,7 @@ def _quotes(path: Path, traded: Traded, rows: Ints, marked: Track) -> Track:
         traded.state.table,
         rows,
         np.full(rows.size, np.nan),
-        instants_for(traded.fills, traded.quoted_ns),
+        instants_for(traded.fills, traded.quoted_ns, _told_ns(path, traded)),
     )
     if not marked.at_ns.size:
         return found
@@ -177,12 +176,20 @@ def _quotes(path: Path, traded: Traded, rows: Ints, marked: Track) -> Track:
     return replace(found, delta=marked.delta[np.maximum(at, 0)])
 
 
-def _age_s(found: Markouts, track: Track) -> float:
+def _told_ns(path: Path, traded: Traded) -> dict[str, Ints]:
+    """Instants of the quotes of what was traded, by symbol."""
+    told: dict[str, list[int]] = {fill.instrument: [] for fill in traded.fills}
+    for fact in read_facts(path):
+        if isinstance(fact, QuotesSeen):
+            for symbol in told.keys() & set(fact.symbols):
+                told[symbol].append(fact.received_ns)
+    return {symbol: np.unique(np.array(seen, dtype=np.int64)) for symbol, seen in told.items()}
+
+
+def _age_s(found: Markouts) -> float:
     """Of the value at the trade, in the median of trades that have one."""
-    traded = np.array([fill.traded_ns for fill in found.fills], dtype=np.int64)
-    at = np.searchsorted(track.at_ns, traded, side="right") - 1
-    known = np.isfinite(found.edge_usd)
-    return float(np.median((traded - track.at_ns[at])[known])) / _NS if known.any() else float("nan")
+    known = np.isfinite(found.age_s)
+    return float(np.median(found.age_s[known])) if known.any() else float("nan")
 
 
 def _page(report: MarkoutReport) -> bytes:

@@ -23,12 +23,12 @@ from flatbook.model.events import (
     CapitalReported,
     CycleDue,
     DeskSet,
-    Fact,
     InstrumentsListed,
     LimitsSet,
     OrdersWorking,
     SessionsSeen,
 )
+from flatbook.model.facts import Fact
 from flatbook.model.instruments import Instrument
 from flatbook.model.table import EMPTY_TABLE, InstrumentTable
 
@@ -180,7 +180,7 @@ def _reports(
     path: Path | None, desk: DeskFile, table: InstrumentTable, at_ns: int
 ) -> tuple[CapitalReported, ...]:
     """What others say that the desk, or an underlying of it, must be backed with, in USD."""
-    rows = () if path is None else read_reported(path)
+    rows = () if path is None else read_reported(path, at_ns)
     names = {desk.desk.name: "", **{name: name for name in table.underlyings}}
     faults = [
         Fault(

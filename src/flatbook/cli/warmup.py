@@ -26,6 +26,7 @@ from flatbook.kernels import (
     european_tile,
     european_vol,
     grouped_sums,
+    hedge_programme,
     implied_vol,
     premium_table,
     premium_tile,
@@ -176,10 +177,21 @@ FAMILIES: dict[str, tuple[Step, ...]] = {
         ),
         lambda: grouped_sums.scale_gain(np.ones((1, 1)), _ONE, _ONE),
     ),
+    "hedges": (
+        lambda: hedge_programme.hedges_in_lots(
+            np.ones((1, 1)), _ONE, _ONE, _ONE, _ONE, _ONE, _ONE, 1, np.ones(2)
+        ),
+    ),
     "European implied volatilities": (lambda: european_vol.implied_vol_european(*_QUOTE),),
     "surfaces": (_fit_surface,),
 }
-EUROPEAN_FAMILIES = ("European implied volatilities", "European values", "sums of a book", "surfaces")
+EUROPEAN_FAMILIES = (
+    "European implied volatilities",
+    "European values",
+    "sums of a book",
+    "hedges",
+    "surfaces",
+)
 
 
 def families_for(table: InstrumentTable) -> tuple[str, ...]:

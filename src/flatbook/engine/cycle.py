@@ -14,6 +14,8 @@ from flatbook.market.dynamics_estimate import DynamicsEstimate
 from flatbook.market.view import MarketView
 from flatbook.model.parameters import Desk
 from flatbook.model.table import InstrumentTable
+from flatbook.orders.outbox import Outgoing
+from flatbook.quoting.conditions import Conditions
 from flatbook.quoting.propose import Quotes
 from flatbook.riskprice.price import RiskPrice
 from flatbook.valuation.values import Values
@@ -39,8 +41,10 @@ class Cycle:
     capital_ahead: Forecast  # capital of the book once the market has moved
     standing: Standing
     price: RiskPrice
+    conditions: Conditions  # duties, protections, fast markets, kills: what holds for quotes beside value, price and limits
     hedges: tuple[Hedge, ...]
     quotes: Quotes
+    outgoing: Outgoing | None  # what leaves for the venue; None: the desk only proposes
     residual: Measurement  # the book once the proposed hedges are done
     working: WhatIf | None  # the book if every order at work fills; None: nobody told of orders
 

@@ -3,14 +3,18 @@
 Together with the facts before it this is the whole story: replaying the facts must give the same bytes.
 """
 
+from collections.abc import Iterator
+
 import msgspec
+import numpy as np
 
 from flatbook.engine.cycle import Cycle
+from flatbook.hedging.propose import Hedge
 from flatbook.quoting.ticks import NO_PRICE
 
 
 class HedgeDecision(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """One hedge: contracts, plus buys."""
+    """One leg of a hedge: contracts, plus buys; the delta is that before and after it."""
 
     underlying: str
     symbol: str
@@ -28,6 +32,18 @@ class LimitDecision(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     step: int
 
 
+class OrderDecision(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One command to a venue."""
+
+    action: int  # orders.reconcile.Action
+    symbol: str
+    side: int
+    price_ticks: int
+    quantity: int  # contracts
+    client_id: int  # that it gets; of a cancel, what it cancels
+    replaces: int  # client id; 0: none
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The decisions of one cycle; quote columns are aligned with `symbols`, NO_PRICE where a side is not quoted."""
 
@@ -39,6 +55,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     ask_ticks: tuple[int, ...]
     bid_sizes: tuple[int, ...]
     ask_sizes: tuple[int, ...]
+    orders: tuple[OrderDecision, ...]  # what leaves, in sequence
     exposure: tuple[tuple[float, ...], ...]  # by underlying, in the order of the table of measures
 
 
@@ -54,22 +71,68 @@ def decision_of(cycle: Cycle) -> Decision:
             )
             for one in cycle.standing.limits
         ),
-        hedges=tuple(
-            HedgeDecision(
-                underlying=one.underlying,
-                symbol=one.chosen.symbol if one.chosen else "",
-                quantity=one.chosen.quantity if one.chosen else 0,
-                delta_before_usd=one.delta_before_usd,
-                delta_after_usd=one.delta_after_usd,
-            )
-            for one in cycle.hedges
-        ),
+        hedges=tuple(leg for one in cycle.hedges for leg in _legs(one)),
         symbols=tuple(cycle.table.instruments[row].symbol for row in quoted.tolist()),
         bid_ticks=tuple(quotes.bid[quoted].tolist()),
         ask_ticks=tuple(quotes.ask[quoted].tolist()),
         bid_sizes=tuple(quotes.bid_size[quoted].tolist()),
         ask_sizes=tuple(quotes.ask_size[quoted].tolist()),
+        orders=_orders(cycle),
         exposure=tuple(map(tuple, cycle.exposure.by_underlying.tolist())),
+    )
+
+
+def _legs(hedge: Hedge) -> Iterator[HedgeDecision]:
+    """One for each leg in its order; one without a contract where nothing is traded."""
+    before = hedge.delta_before_usd
+    if not hedge.legs:
+        yield HedgeDecision(
+            underlying=hedge.underlying,
+            symbol="",
+            quantity=0,
+            delta_before_usd=before,
+            delta_after_usd=before,
+        )
+    for leg in hedge.legs:
+        yield HedgeDecision(
+            underlying=hedge.underlying,
+            symbol=leg.symbol,
+            quantity=leg.quantity,
+            delta_before_usd=before,
+            delta_after_usd=leg.delta_after_usd,
+        )
+        before = leg.delta_after_usd
+
+
+def _orders(cycle: Cycle) -> tuple[OrderDecision, ...]:
+    if cycle.outgoing is None:
+        return ()
+    commands, next_id = cycle.outgoing.commands, cycle.outgoing.next_id
+    new = ~commands.cancels
+    ids = np.where(new, next_id - 1 + np.cumsum(new), commands.client_id)
+    orders, instruments = commands.orders, cycle.table.instruments
+    columns = (
+        commands.action,
+        orders.row,
+        orders.side,
+        orders.price_ticks,
+        orders.quantity,
+        ids,
+        orders.replaces,
+    )
+    return tuple(
+        OrderDecision(
+            action=action,
+            symbol=instruments[row].symbol,
+            side=side,
+            price_ticks=price,
+            quantity=quantity,
+            client_id=client_id,
+            replaces=replaces,
+        )
+        for action, row, side, price, quantity, client_id, replaces in zip(
+            *(column.tolist() for column in columns), strict=True
+        )
     )
 
 

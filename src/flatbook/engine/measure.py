@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from flatbook.engine.reported import NOTHING_REPORTED, binding_reports, compared, differences
+from flatbook.engine.reported import NOTHING_REPORTED, compared, differences, usable_reports
 from flatbook.exposure.aggregate import Exposure, aggregate
 from flatbook.exposure.factor_covariance import BookRisk, Covariance, book_risk
 from flatbook.exposure.factor_prior import covariance_of
@@ -31,8 +31,7 @@ from flatbook.hedging.cross import basis_by_underlying, held_proxies
 from flatbook.limits.check import Standing, check
 from flatbook.limits.drawdown import Day
 from flatbook.limits.measured import DESK, Activity, Measured, Supplied
-from flatbook.limits.readings_losses import read_capital
-from flatbook.limits.scope import scope_of
+from flatbook.limits.requirement import reported_usd
 from flatbook.limits.state import LimitsState, in_force
 from flatbook.margin.capital import Capital, capital_of, points_of
 from flatbook.margin.desk_capital import PointPnl, PointTerms, point_terms
@@ -41,12 +40,11 @@ from flatbook.market.underlying_age import stale_prices
 from flatbook.market.view import MarketView
 from flatbook.model.events import CapitalReported, OrdersWorking
 from flatbook.model.measures import CALENDAR_DAYS, VEGA_REFERENCE_DAYS
-from flatbook.model.parameters import Desk, Limit, LimitMeasure
+from flatbook.model.parameters import Desk
 from flatbook.model.table import Floats, InstrumentTable, Ints
 from flatbook.valuation.values import Values
 
 _LIMIT_LEVEL = 0.99  # of the value at risk and expected shortfall that limits read
-_CAPITAL_OF_ALL = Limit(measure=LimitMeasure.CAPITAL_USD, limit_hard=1.0)  # for its scope
 _NO_DAY = Day(number=0, underlyings=())
 
 
@@ -68,6 +66,7 @@ class Basis:
     )
     activity: Mapping[str, Activity] = field(default_factory=dict)  # of fills and orders, as the facts told
     day: Day = _NO_DAY  # of the book we hold: a trade at theoretical value makes no P&L
+    fast_market: Mapping[str, str] = field(default_factory=dict)  # by underlying: the signs of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +101,7 @@ def basis_of(
     *,
     activity: Mapping[str, Activity] = MappingProxyType({}),
     day: Day = _NO_DAY,
+    fast_market: Mapping[str, str] = MappingProxyType({}),
 ) -> Basis:
     """Make ready to measure any book of `rows`, int64[k].
 
@@ -115,6 +115,8 @@ def basis_of(
         By underlying, and of the desk; what is not there is not measured.
     day : Day
         Up to this cycle; by default none, and no drawdown is measured.
+    fast_market : mapping of str to str
+        Underlyings whose market is fast by its signs, and which.
     """
     of = factors(market, values, jumps_of(desk.factors))
     spot_vol, terms = reference_vols(market), point_terms(desk, market.table)
@@ -130,6 +132,7 @@ def basis_of(
         capital_points=points_of(rows, values, market, terms),
         activity=activity,
         day=day,
+        fast_market=fast_market,
     )
 
 
@@ -171,8 +174,15 @@ def measure(quantity: Ints, basis: Basis) -> Measurement:
 
 def stand(measurement: Measurement, basis: Basis, limits: LimitsState) -> Standing:
     """Hold a measured book against the limits."""
+    return check(
+        measured_of(measurement, basis), limits.limits, limits.memory, in_force(limits, basis.fast_market)
+    )
+
+
+def measured_of(measurement: Measurement, basis: Basis) -> Measured:
+    """Everything that limits read of a measured book."""
     var_usd, es_usd = _historical_risk(measurement, basis)
-    measured = Measured(
+    return Measured(
         exposure=measurement.exposure,
         gaps=measurement.gaps,
         capital=measurement.capital,
@@ -190,39 +200,27 @@ def stand(measurement: Measurement, basis: Basis, limits: LimitsState) -> Standi
                 basis.market.table.underlyings,
             ),
             drawdown_usd=basis.day.drawdown_usd,
-            capital_reported_usd=binding_reports(basis.reported),
+            capital_reported_usd=usable_reports(basis.reported),
             capital_difference_usd=differences(basis.reported),
             margin_utilisation=_margin_utilisation(measurement.capital, basis),
             activity=basis.activity,
             stale_underlyings=stale_prices(basis.market, basis.desk.price_stale_s),
         ),
     )
-    if any(limit.measure is LimitMeasure.MARGIN_PCT for limit in limits.limits):
-        slope = _margin_slope(measured)
-        measured = replace(measured, supplied=replace(measured.supplied, contract_slope=slope))
-    return check(measured, limits.limits, limits.memory, in_force(limits))
 
 
 def _margin_utilisation(capital: Capital, basis: Basis) -> dict[str, float]:
-    """The requirement over the equity that backs the book, by underlying and of the desk; empty where nobody told it."""
-    equity = basis.desk.net_capital_usd
+    """The requirement, ours or what others ask for, over the equity that backs the book.
+
+    By underlying and of the desk; empty where nobody told the equity.
+    """
+    equity, names = basis.desk.net_capital_usd, basis.market.table.underlyings
     if equity is None:
         return {}
-    used = dict(zip(basis.market.table.underlyings, (capital.by_underlying / equity).tolist(), strict=True))
-    return {**used, DESK: capital.desk / equity}
-
-
-def _margin_slope(measured: Measured) -> dict[LimitMeasure, Floats]:
-    """What a contract bought adds to margin utilisation, as a limit on capital has it.
-
-    Empty where a minimum binds the requirement of any underlying, as of one that is flat: there either side of a series adds, which
-    a slope cannot say.
-    """
-    equity = measured.desk.net_capital_usd
-    if equity is None or np.isnan(measured.capital.worst_move).any():
-        return {}
-    capital = read_capital(measured, _CAPITAL_OF_ALL, scope_of(measured, _CAPITAL_OF_ALL))
-    return {LimitMeasure.MARGIN_PCT: capital.per_contract / equity}
+    reports = usable_reports(basis.reported)
+    own = {**dict(zip(names, capital.by_underlying.tolist(), strict=True)), DESK: capital.desk}
+    asked = {scope: reported_usd(reports, scope, (scope,) if scope else names) for scope in own}
+    return {scope: np.maximum(usd, asked[scope]).item() / equity for scope, usd in own.items()}
 
 
 def _skew(of: Floats, basis: Basis, underlying: Ints) -> Floats:

@@ -12,10 +12,12 @@ from flatbook.margin.reported import (
     ReportedRequirement,
     compare,
 )
-from flatbook.model.events import CapitalReported
+from flatbook.model.events import REPORT_AHEAD_MAX_NS, CapitalReported
 
 _CURRENCY = "USD"
-_NO_LIMIT = DifferenceLimits()  # the desk's own limits bound the difference; a report of yesterday is stale
+_NO_LIMIT = DifferenceLimits(
+    ahead_max_ns=REPORT_AHEAD_MAX_NS
+)  # the desk's own limits bound the difference; a report of yesterday is stale
 
 
 NOTHING_REPORTED = compare((), (), _NO_LIMIT, 0)
@@ -65,12 +67,14 @@ def compared(
     return compare(own, those, _NO_LIMIT, now_ns)
 
 
-def binding_reports(comparison: Comparison) -> dict[str, float]:
-    """The largest usable report of each scope."""
-    out: dict[str, float] = {}
-    for scope, reported in zip(comparison.group, comparison.reported.tolist(), strict=True):
-        if isfinite(reported):
-            out[scope] = max(reported, out.get(scope, 0.0))
+def usable_reports(comparison: Comparison) -> dict[str, dict[str, float]]:
+    """The usable reports of each source, by scope."""
+    out: dict[str, dict[str, float]] = {}
+    for scope, source, usd in zip(
+        comparison.group, comparison.source, comparison.reported.tolist(), strict=True
+    ):
+        if isfinite(usd):
+            out.setdefault(source, {})[scope] = usd
     return out
 
 

@@ -9,6 +9,8 @@ from flatbook.market.state import MarketState
 from flatbook.model.events import CapitalReported, OrdersWorking
 from flatbook.model.parameters import Desk
 from flatbook.model.table import EMPTY_TABLE, InstrumentTable
+from flatbook.orders.outbox import Outbox
+from flatbook.quoting.state import QuotingState
 
 
 @dataclass(slots=True)
@@ -19,11 +21,18 @@ class State:
     market: MarketState = field(default_factory=MarketState)
     book: Book = field(default_factory=Book)
     limits: LimitsState = field(default_factory=LimitsState)
-    desk: Desk | None = None
+    desk: Desk | None = None  # with what history tells of its hedges
+    told_desk: Desk | None = None  # as somebody set it
     working: OrdersWorking | None = None  # our orders in the market, as last told
     reported: dict[tuple[str, str], CapitalReported] = field(
         default_factory=dict
     )  # by underlying and source: the latest
     desk_listed: set[str] = field(default_factory=set)  # hedge instruments that only the desk file lists
+    quoting: QuotingState = field(default_factory=QuotingState)
+    outbox: Outbox = field(default_factory=Outbox)
+    informed: dict[str, int] = field(
+        default_factory=dict
+    )  # contracts by series that informed-looking customers traded with us since the last cycle
+    hedged_ns: dict[str, int] = field(default_factory=dict)  # by underlying: when a hedge was last decided on
     running: RunningExposure | None = None  # of the last cycle's book and every fill since
     sequence: int = 0  # of the last event

@@ -3,15 +3,27 @@
 This is the only file that knows the order of the rooms. Every arrow of the system diagram is a line of `decide`.
 """
 
+from dataclasses import replace
 from typing import assert_never
 
 import numpy as np
-from msgspec.structs import replace
+from msgspec.structs import replace as with_terms
 
 from flatbook.book.state import book_fill, bust_fill, correct_fill, positions_moved
+from flatbook.book.view import BookView
 from flatbook.book.view import view as book_view
 from flatbook.engine.cycle import Cycle
-from flatbook.engine.measure import basis_of, contracts_of, measure, stand, what_if, with_reports
+from flatbook.engine.measure import Basis, Measurement, basis_of, measure, stand, what_if, with_reports
+from flatbook.engine.orders_and_quotes import (
+    at_work,
+    informed_usd,
+    is_at_work,
+    kills_now,
+    leaving,
+    remember_cycle,
+    see_fill,
+    urgent_of,
+)
 from flatbook.engine.reported import remember_report
 from flatbook.engine.state import State
 from flatbook.exposure.minimum_variance import coefficients_of, with_minimum_variance
@@ -19,10 +31,12 @@ from flatbook.exposure.running import running
 from flatbook.exposure.scenario_sheets import scenario_sheets
 from flatbook.exposure.slides import MOVES, ladder
 from flatbook.hedging import propose as hedging
+from flatbook.hedging.following import estimated
 from flatbook.limits.activity import activity_at, count_fill, count_orders
+from flatbook.limits.check import Standing
 from flatbook.limits.drawdown import day_at
 from flatbook.limits.state import override_limit, remember, set_fast_market, set_limits
-from flatbook.margin.capital import forecast, marginal_of
+from flatbook.margin.capital import Marginal, forecast, marginal_of
 from flatbook.market.build import view as market_view
 from flatbook.market.event_memory import remember_events
 from flatbook.market.state import (
@@ -37,13 +51,13 @@ from flatbook.market.state import (
     see_sessions,
     see_underlying,
 )
+from flatbook.market.view import MarketView
 from flatbook.model.errors import FlatbookError
 from flatbook.model.events import (
     CapitalReported,
     CycleDue,
     DeskSet,
     DividendsSeen,
-    Fact,
     FastMarketSet,
     Fill,
     FillBusted,
@@ -57,17 +71,24 @@ from flatbook.model.events import (
     QuotesSeen,
     RatesSeen,
     SessionsSeen,
-    Told,
     UnderlyingQuoted,
 )
+from flatbook.model.facts import Fact, Told
 from flatbook.model.instruments import Instrument
+from flatbook.model.order_events import KillSet, OpenOrdersTold, OrdersAnswered
 from flatbook.model.parameters import Desk
+from flatbook.model.quoting_events import DutySession, ProtectionReset, ProtectionTripped
 from flatbook.model.table import InstrumentTable, Ints
+from flatbook.orders.outbox import see_order_event, stopped_now
 from flatbook.quoting import propose as quoting
-from flatbook.riskprice.cost import cheapest_costs
-from flatbook.riskprice.price import risk_price
+from flatbook.quoting.conditions import Conditions
+from flatbook.quoting.state import conditions_at, see_venue, up_to
+from flatbook.riskprice.desk_charges import charges_of
+from flatbook.riskprice.desk_flow import desk_flow
+from flatbook.riskprice.hedge_directions import directions_of
+from flatbook.riskprice.price import RiskPrice, risk_price
 from flatbook.valuation.spot_vol import dynamics_of, estimates_of
-from flatbook.valuation.values import value
+from flatbook.valuation.values import Values, value
 
 
 def step(state: State, event: Fact) -> Cycle | None:
@@ -90,11 +111,14 @@ def step(state: State, event: Fact) -> Cycle | None:
     if not isinstance(event, CycleDue):
         _fold(state, event)
         return None
+    if state.desk is not None:
+        up_to(state.quoting, state.desk, state.table, event.received_ns)
     cycle = decide(state, event)
     remember_quotes(state.market, state.table, cycle.market.status, event.received_ns)
     remember_surfaces(state.market, cycle.market, cycle.desk)
     remember_events(state.market, cycle.market)
     remember(state.limits, cycle.standing.memory, cycle.basis.day, event.received_ns)
+    remember_cycle(state, cycle)
     state.running = running(cycle.exposure, cycle.values, cycle.market, cycle.desk)
     return cycle
 
@@ -106,16 +130,18 @@ def _fold(state: State, event: Told) -> None:  # noqa: C901, PLR0912 - one line 
             see_quotes(state.market, state.table, event)
         case UnderlyingQuoted():
             see_underlying(state.market, event)
+            see_venue(state.quoting, event)
         case ForwardQuoted():
             see_forward(state.market, event)
         case SessionsSeen():
             see_sessions(state.market, event)
+            see_venue(state.quoting, event)
         case RatesSeen():
             see_rates(state.market, event)
         case DividendsSeen():
             see_dividends(state.market, event)
         case HistorySeen():
-            see_history(state.market, event)
+            _take_history(state, event)
         case Fill():
             _take_fill(state, event)
         case FillCorrected():
@@ -128,8 +154,7 @@ def _fold(state: State, event: Told) -> None:  # noqa: C901, PLR0912 - one line 
             state.desk_listed.difference_update(item.symbol for item in event.instruments)
             _list(state, event.instruments)
         case DeskSet():
-            _list_hedges(state, event.desk)
-            state.desk = event.desk
+            _set_desk(state, event.desk)
         case OrdersWorking():
             _take_orders(state, event)
         case CapitalReported():
@@ -140,6 +165,11 @@ def _fold(state: State, event: Told) -> None:  # noqa: C901, PLR0912 - one line 
             override_limit(state.limits, event)
         case FastMarketSet():
             set_fast_market(state.limits, event)
+            see_venue(state.quoting, event)
+        case ProtectionTripped() | ProtectionReset() | DutySession():
+            see_venue(state.quoting, event)
+        case OrdersAnswered() | OpenOrdersTold() | KillSet():
+            see_order_event(state.outbox, event)
         case _:
             assert_never(event)
 
@@ -155,29 +185,22 @@ def decide(state: State, due: CycleDue) -> Cycle:
     spot_vol = estimates_of(desk, table.underlyings, state.market.spot_vol)
     values = value(market, dynamics_of(desk, table.underlyings, spot_vol))
     values = with_minimum_variance(values, market, coefficients_of(desk, table.underlyings))
-    orders = contracts_of(state.working, table)
-    basis = basis_of(
-        values,
-        market,
-        desk,
-        _reach(book.quantity, orders, desk, table),
-        activity=activity_at(state.limits.traffic, table.underlyings, due.received_ns),
-        day=day_at(state.limits.day, book, values, market),
-    )
+    orders = at_work(state)
+    conditions = conditions_at(state.quoting, market)
+    basis = _basis(state, desk, book, orders, values, market, conditions)
     held = measure(book.quantity, basis)
     basis = with_reports(basis, held, state.reported.values())
     sheets = scenario_sheets(book.quantity, values, market, past=held.past, terms=desk.factors)
     standing = stand(held, basis, state.limits)
-    price = risk_price(
-        held.factors,
-        basis.factors,
-        basis.covariance,
-        desk,
-        basis.spot_vol,
-        cheapest_costs(desk, table, values),
-    )
-    hedges = hedging.propose(held.exposure, price, standing, values, market, desk)
-    quotes = quoting.propose(values, price, standing, book.quantity, market, desk.quoting)
+    kills = kills_now(state, standing, due.received_ns)
+    conditions = replace(conditions, killed=stopped_now(kills, table, desk.orders).rows)
+    marginal = marginal_of(held.capital, book.quantity, basis.capital_points, basis.capital_terms)
+    price = _price(held, standing, marginal, basis)
+    hedges = hedging.propose(
+        held.exposure, price, standing, values, market, desk,
+        urgent=urgent_of(conditions), at_once_usd=informed_usd(state, values), last_hedged_ns=state.hedged_ns,
+    )  # fmt: skip
+    quotes = quoting.propose(values, price, standing, book.quantity, market, desk.quoting, conditions)
     traded = hedging.trades(hedges, len(table.instruments))
     return Cycle(
         sequence=due.sequence,
@@ -192,16 +215,56 @@ def decide(state: State, due: CycleDue) -> Cycle:
         held=held,
         ladders=tuple(ladder(book.quantity, values, market, terms) for terms in desk.slides),
         sheets=sheets,
-        marginal=marginal_of(held.capital, book.quantity, basis.capital_points, basis.capital_terms),
+        marginal=marginal,
         capital_ahead=forecast(book.quantity, values, market, basis.capital_terms, MOVES),
         standing=standing,
         price=price,
+        conditions=conditions,
         hedges=hedges,
         quotes=quotes,
+        outgoing=leaving(state, kills, hedges, quotes, values, price, market, held, standing, basis),
         residual=measure(book.quantity + traded, basis),
-        working=None
-        if state.working is None
-        else what_if("orders at work", orders, book.quantity, basis, state.limits),
+        working=what_if("orders at work", orders, book.quantity, basis, state.limits)
+        if is_at_work(state)
+        else None,
+    )
+
+
+def _basis(
+    state: State,
+    desk: Desk,
+    book: BookView,
+    orders: Ints,
+    values: Values,
+    market: MarketView,
+    conditions: Conditions,
+) -> Basis:
+    """What any book is measured on."""
+    table = market.table
+    return basis_of(
+        values,
+        market,
+        desk,
+        _reach(book.quantity, orders, desk, table),
+        activity=activity_at(state.limits.traffic, table.underlyings, market.now_ns),
+        day=day_at(state.limits.day, book, values, market),
+        fast_market={} if conditions.fast is None else conditions.fast.why(),
+    )
+
+
+def _price(held: Measurement, standing: Standing, marginal: Marginal, basis: Basis) -> RiskPrice:
+    """What one more unit of each risk, and the next lot of each series, costs the book."""
+    desk, values, market = basis.desk, basis.values, basis.market
+    expected = desk_flow(desk, market, values)
+    return risk_price(
+        held.factors,
+        basis.factors,
+        basis.covariance,
+        desk,
+        basis.spot_vol,
+        directions_of(desk, market.table, values, basis.factors),
+        expected=expected,
+        charges=charges_of(standing, marginal, expected, desk),
     )
 
 
@@ -209,6 +272,7 @@ def _take_fill(state: State, event: Fill) -> None:
     row = state.table.row_of(event.instrument)
     if event.fill_id not in state.book.cases:
         count_fill(state.limits.traffic, state.table.instruments[row].underlying, event)
+        see_fill(state, event)
     book_fill(state.book, row, event)
     _follow_book(state)
 
@@ -233,6 +297,20 @@ def _reach(quantity: Ints, working: Ints, desk: Desk, table: InstrumentTable) ->
     return np.union1d(np.flatnonzero((quantity != 0) | (working != 0)), np.array(hedges, dtype=np.int64))
 
 
+def _take_history(state: State, event: HistorySeen) -> None:
+    see_history(state.market, event)
+    if state.told_desk is not None:
+        _set_desk(state, state.told_desk)
+
+
+def _set_desk(state: State, told: Desk) -> None:
+    """The desk as it was told, with what history tells of the hedges that ask for it."""
+    state.told_desk = told
+    desk = estimated(told, state.market.moves)
+    _list_hedges(state, desk)
+    state.desk = desk
+
+
 def _list_hedges(state: State, desk: Desk) -> None:
     """List hedge instruments that are new or changed; of one that the market lists, the desk gives beta and price ratio."""
     changed = []
@@ -245,7 +323,7 @@ def _list_hedges(state: State, desk: Desk) -> None:
         if listed is None or mine.symbol in state.desk_listed:
             wanted = mine
         else:
-            wanted = replace(listed, beta=mine.beta, price_ratio=mine.price_ratio)
+            wanted = with_terms(listed, beta=mine.beta, price_ratio=mine.price_ratio)
         if wanted != listed:
             changed.append(wanted)
     _list(state, tuple(changed))

@@ -1,7 +1,7 @@
 """The covariance of all factors over the holding time: configured, and informed by history where there is one.
 
 Configured, it is made of independent shocks through loadings, so it has no negative eigenvalue: spot with its implied volatility,
-between underlyings by their betas to the desk's index; levels of volatility with what follows spot by the desk's spot-vol dynamics
+between underlyings by their betas to the desk's index (by one correlation where it has none, or one without a volatility); levels of volatility with what follows spot by the desk's spot-vol dynamics
 and a rest whose tenors are alike by exp(-decay |ln T / T'|); skew and curvature in proportion to the level; jumps by their
 intensity; the variance of realised variance, 2 s^4 t^2; rates; dividends; basis by the correlation of each hedge. The numbers are
 `FactorTerms` of the desk; every default of them is one that nobody has verified: estimate it, or configure it.
@@ -107,15 +107,24 @@ def configured(
         matrix=0.5 * (matrix + matrix.T),
         standard_error=np.full(matrix.shape, np.nan),
         effective_samples=np.zeros(matrix.shape[0]),
-        source=_source(terms),
+        source=_source(terms, desk.appetite.index if _unknown_index(of, desk, spot_vol) else ""),
     )
 
 
-def _source(terms: FactorTerms) -> str:
-    """Which numbers of the covariance the desk says, and that nobody has verified the others."""
+def _source(terms: FactorTerms, unknown_index: str) -> str:
+    """Which numbers of the covariance the desk says, that nobody has verified the others, and which index is not in it."""
     usual = FactorTerms()
     said = [name for name in _OF_COVARIANCE if getattr(terms, name) != getattr(usual, name)]
-    return f"{', '.join(said)} by the desk, all else {UNVERIFIED}" if said else UNVERIFIED
+    source = f"{', '.join(said)} by the desk, all else {UNVERIFIED}" if said else UNVERIFIED
+    if not unknown_index:
+        return source
+    return f"{source}; the index {unknown_index} has no volatility, so spots go together by correlation and not by beta"
+
+
+def _unknown_index(of: Factors, desk: Desk, spot_vol: Floats) -> bool:
+    """Whether the desk's index is there without a volatility, so that betas to it tell nothing."""
+    index = desk.appetite.index
+    return index in of.underlyings and not np.isfinite(spot_vol[of.underlyings.index(index)])
 
 
 def informed(prior: Covariance, told: Covariance, index: Ints) -> Covariance:
@@ -235,12 +244,13 @@ def _shared(n: int, correlation: float) -> Floats:
 
 
 def _spots(of: Factors, desk: Desk, spot_vol: Floats, terms: FactorTerms) -> Floats:
-    """Annual loadings of spots, float64[U, 1 + U]: on the index by beta and on their own; without an index on what all share.
+    """Annual loadings of spots, float64[U, 1 + U]: on the index by beta and on their own; without an index, or where it has no
+    volatility, on what all share.
 
     Where beta times the index's volatility is above the underlying's own, its variance is that of beta.
     """
     n = len(of.underlyings)
-    if desk.appetite.index not in of.underlyings:
+    if desk.appetite.index not in of.underlyings or _unknown_index(of, desk, spot_vol):
         return np.asarray(_shared(n, terms.correlation) * spot_vol[:, None])
     betas = np.array([desk.terms_of(name).beta for name in of.underlyings])
     at = of.underlyings.index(desk.appetite.index)

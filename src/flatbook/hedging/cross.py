@@ -10,8 +10,9 @@ from math import hypot
 import numpy as np
 
 from flatbook.exposure.aggregate import Exposure
+from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.measures import CALENDAR_DAYS, Measure
-from flatbook.model.parameters import Desk, HedgeTerms
+from flatbook.model.parameters import Desk
 from flatbook.model.table import Floats, InstrumentTable
 
 

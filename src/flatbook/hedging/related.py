@@ -8,21 +8,19 @@ USD of each product is the least of
 (domain reference 4.11 and 4.12). Buying costs its trade and what holding it long costs, selling its trade less that, neither below 0: carry
 that is earned makes a hedge cheaper, but nobody holds more than hedges, or the wrong way round, to earn it. The ridge keeps two products that are nearly one from being held against each other on the strength of a
 noisy difference; it is told from the betas' errors by A. Hoerl, R. Kennard, K. Baldwin, Communications in Statistics 4 (1975) 105-123.
-The solution is exact: an active set that goes from the best point of one set of signs to the next, each lower than the last
-(H. Lee, A. Battle, R. Raina, A. Ng, "Efficient sparse coding algorithms", NIPS 19 (2006), algorithm 1, here with bounds).
+Selling may cost more than buying (what must be borrowed), and each may move its price (impact h^2). The solution is exact:
+`kernels.hedge_programme`.
 """
 
 from dataclasses import dataclass
-from itertools import product as every
 
 import numpy as np
 
+from flatbook.kernels.hedge_programme import best_lots, factors_of, least_cost
 from flatbook.model.errors import InvalidValueError
 from flatbook.model.measures import CALENDAR_DAYS
 from flatbook.model.table import Floats, Ints
 
-_STEPS_MAX = 1000
-_SLACK = 1e-10  # of the largest slope, below which a product has nothing to gain
 _ROUNDED_TOGETHER = 10  # products whose roundings are all tried: 2^10
 _NOT_WORTH = "what it would remove is worth less than it costs"
 _CROWDED_OUT = "what it would remove, others remove at less cost"
@@ -41,20 +39,24 @@ class RelatedProducts:
     most_bought: Floats  # float64[n] USD, 0 or above
     most_sold: Floats  # float64[n] USD, 0 or above
     ridge: float = 0.0  # share of each variance that is added to it
+    selling_more: Floats | None = None  # float64[n] USD more that selling a USD costs: what must be borrowed
+    impact: Floats | None = None  # float64[n] USD per USD squared that trading it moves its price by
 
     def __post_init__(self) -> None:
         """Refuse columns that do not fit, and a covariance whose hedge is not one."""
         n = len(self.names)
-        columns = (self.with_book, self.cost, self.carry, self.most_bought, self.most_sold)
-        if self.covariance.shape != (n, n) or any(column.shape != (n,) for column in columns):
+        extra = tuple(column for column in (self.selling_more, self.impact) if column is not None)
+        bounds = (self.cost, self.most_bought, self.most_sold, *extra)
+        if self.covariance.shape != (n, n) or any(
+            column.shape != (n,) for column in (self.with_book, self.carry, *bounds)
+        ):
             msg = f"related products {list(self.names)}: every column needs {n} numbers and the covariance {n} x {n}"
             raise InvalidValueError(msg)
-        bounds = (self.cost, self.most_bought, self.most_sold)
-        if not (all(bool((each >= 0.0).all()) for each in bounds) and self.ridge >= 0.0):
+        if not (n > 0 and all(float(each.min()) >= 0.0 for each in bounds) and self.ridge >= 0.0):
             msg = f"related products {list(self.names)}: costs, bounds and ridge must be 0 or above"
             raise InvalidValueError(msg)
-        finite = bool(np.isfinite(self.covariance).all() and np.isfinite(self.with_book).all())
-        if not (finite and n > 0 and float(np.linalg.eigvalsh(self.penalised).min()) > 0.0):
+        finite = bool(np.isfinite(self.with_book).all())
+        if not (finite and factors_of(self.penalised)[1]):
             msg = (
                 f"related products {list(self.names)}: the covariance must be finite and positive definite; "
                 "leave out a product that is a copy of another, or give a ridge above 0"
@@ -64,7 +66,17 @@ class RelatedProducts:
     @property
     def penalised(self) -> Floats:
         """float64[n, n]: the covariance with its ridge."""
-        return np.asarray(self.covariance + self.ridge * np.diag(np.diag(self.covariance)))
+        out = self.covariance.copy()
+        out.reshape(-1)[:: out.shape[0] + 1] *= 1.0 + self.ridge
+        return out
+
+    def programme(self, aversion_per_usd: float) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
+        """What `kernels.hedge_programme.least_cost` takes: quadratic, linear, both charges, both bounds."""
+        quadratic = aversion_per_usd * self.penalised
+        if self.impact is not None:
+            quadratic.reshape(-1)[:: quadratic.shape[0] + 1] += 2.0 * self.impact
+        linear = aversion_per_usd * self.with_book
+        return quadratic, linear, self.buying, self.selling, self.most_bought, self.most_sold
 
     def variance_left(self, hedge_usd: Floats) -> float:
         """Of the book with the hedge, USD squared, without the ridge."""
@@ -79,7 +91,8 @@ class RelatedProducts:
     @property
     def selling(self) -> Floats:
         """float64[n]: the same per USD sold."""
-        return np.maximum(self.cost - self.carry, 0.0)
+        more = 0.0 if self.selling_more is None else self.selling_more
+        return np.maximum(self.cost + more - self.carry, 0.0)
 
     def worth_usd(self, aversion_per_usd: float, hedge_usd: Floats) -> float:
         """What `least_cost_hedge` makes least: risk with its ridge, and cost."""
@@ -89,11 +102,18 @@ class RelatedProducts:
             0.5 * aversion_per_usd * risk
             + self.buying @ np.maximum(h, 0.0)
             + self.selling @ np.maximum(-h, 0.0)
+            + (0.0 if self.impact is None else self.impact @ h**2)
         )
 
     def cost_usd(self, hedge_usd: Floats) -> float:
         """Of trading it and of carrying it over the holding time; below 0 where carry pays for it and more."""
-        return float(self.cost @ np.abs(hedge_usd) + self.carry @ hedge_usd)
+        h = hedge_usd
+        total = self.cost @ np.abs(h) + self.carry @ h
+        if self.selling_more is not None:
+            total += self.selling_more @ np.maximum(-h, 0.0)
+        if self.impact is not None:
+            total += self.impact @ h**2
+        return float(total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,71 +173,30 @@ def best_hedge(products: RelatedProducts, aversion_per_usd: float) -> RelatedHed
 
 
 def least_cost_hedge(products: RelatedProducts, aversion_per_usd: float) -> Floats:
-    """The exact minimum, float64[n] in USD of each product.
-
-    Each round lets the product with most to gain into the set that may move, or out of its bound; the set goes to its best point, or to the
-    first product that reaches zero or its bound on the way, which leaves the set.
-    """
-    quadratic = aversion_per_usd * products.penalised
-    linear = aversion_per_usd * products.with_book
-    buying, selling = products.buying, products.selling
-    n = linear.size
-    h, sign = np.zeros(n), np.zeros(n)  # the sign of each product that may move; 0: it stays where it is
-    slack = _SLACK * (float(np.abs(linear).max()) + float(products.cost.max()) + 1e-300)
-    for _ in range(_STEPS_MAX):
-        charge = np.where(sign > 0.0, buying, np.where(sign < 0.0, -selling, 0.0))
-        _to_the_best(h, sign, quadratic, linear + charge, products)
-        gain, direction = _gains(h, quadratic @ h + linear, products)
-        gain[sign != 0.0] = 0.0
-        j = int(np.argmax(gain))
-        if not gain[j] > slack:
-            return h
-        sign[j] = np.sign(h[j]) if h[j] else direction[j]
-    msg = "the active set of a strictly convex programme ends"
-    raise AssertionError(msg, h, products)
-
-
-def _to_the_best(
-    h: Floats, sign: Floats, quadratic: Floats, linear: Floats, products: RelatedProducts
-) -> None:
-    """Move `h` to the best point of the products with a sign, and take the sign of those that hit zero or a bound."""
-    while True:
-        moving = np.flatnonzero(sign)
-        if moving.size == 0:
-            return
-        slope = (quadratic @ h + linear)[moving]
-        step = np.linalg.solve(quadratic[np.ix_(moving, moving)], -slope)
-        bought = sign[moving] > 0.0
-        low = np.where(bought, 0.0, -products.most_sold[moving])
-        high = np.where(bought, products.most_bought[moving], 0.0)
-        wall = np.where(step > 0.0, high, low)
-        room = np.where(step != 0.0, (wall - h[moving]) / np.where(step != 0.0, step, 1.0), np.inf)
-        first = int(np.argmin(room))
-        if room[first] >= 1.0:
-            h[moving] += step
-            return
-        h[moving] += max(float(room[first]), 0.0) * step
-        h[moving[first]] = wall[first]
-        sign[moving[first]] = 0.0
-
-
-def _gains(h: Floats, slope: Floats, products: RelatedProducts) -> tuple[Floats, Floats]:
-    """What a USD of each product would gain where it can move, and in which direction."""
-    up = -slope - np.where(h >= 0.0, products.buying, -products.selling)
-    down = slope - np.where(h <= 0.0, products.selling, -products.buying)
-    up = np.where(h < products.most_bought, up, 0.0)
-    down = np.where(h > -products.most_sold, down, 0.0)
-    return np.maximum(np.maximum(up, down), 0.0), np.where(up >= down, 1.0, -1.0)
+    """The exact minimum, float64[n] in USD of each product."""
+    hedge, ended = least_cost(*products.programme(aversion_per_usd))
+    assert ended, f"the active set of a strictly convex programme ends: {products}"
+    return np.asarray(hedge)
 
 
 def _alone(products: RelatedProducts, aversion_per_usd: float, j: int) -> float:
     slope = aversion_per_usd * float(products.with_book[j])
     bought, sold = -slope - float(products.buying[j]), slope - float(products.selling[j])
-    wanted = (max(bought, 0.0) - max(sold, 0.0)) / (aversion_per_usd * float(products.penalised[j, j]))
+    bent = aversion_per_usd * float(products.covariance[j, j]) * (1.0 + products.ridge)
+    bent += 0.0 if products.impact is None else 2.0 * float(products.impact[j])
+    wanted = (max(bought, 0.0) - max(sold, 0.0)) / bent
     return float(np.clip(wanted, -products.most_sold[j], products.most_bought[j]))
 
 
-def in_lots(products: RelatedProducts, aversion_per_usd: float, hedge_usd: Floats, lot_usd: Floats) -> Ints:
+def in_lots(
+    products: RelatedProducts,
+    aversion_per_usd: float,
+    hedge_usd: Floats,
+    lot_usd: Floats,
+    *,
+    delta_usd: float = 0.0,
+    band_usd: float = float("inf"),
+) -> Ints:
     """Lots of each product, near the hedge, of least risk plus cost, int64[n].
 
     Every rounding down or up toward the hedge's own neighbours is tried where at most ten products take part; with more, the rest rounds
@@ -230,22 +209,13 @@ def in_lots(products: RelatedProducts, aversion_per_usd: float, hedge_usd: Float
     hedge_usd : float64[n]
     lot_usd : float64[n]
         USD of one lot, above 0.
+    delta_usd, band_usd : float
+        Roundings that leave the sum of hedge and delta within the band go before those that do not.
     """
-    exact = hedge_usd / lot_usd
-    low = np.trunc(exact).astype(np.int64)
-    part = np.flatnonzero(exact != low)
-    part = part[np.argsort(-np.abs(lot_usd[part]))][:_ROUNDED_TOGETHER]
-    best, least = low, float("inf")
-    for chosen in every((0, 1), repeat=part.size):
-        lots = low.copy()
-        lots[part] += np.sign(exact[part]).astype(np.int64) * np.array(chosen, dtype=np.int64)
-        h = lots * lot_usd
-        if (h > products.most_bought).any() or (h < -products.most_sold).any():
-            continue
-        worth = products.worth_usd(aversion_per_usd, h)
-        if worth < least:
-            best, least = lots, worth
-    return np.asarray(best)
+    reach = np.array((delta_usd, band_usd))
+    return np.asarray(
+        best_lots(*products.programme(aversion_per_usd), hedge_usd, lot_usd, _ROUNDED_TOGETHER, reach)
+    )
 
 
 def ridge_of(beta: Floats, residual_deviation: float, product_deviation: Floats, observations: int) -> float:

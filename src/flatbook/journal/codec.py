@@ -6,7 +6,8 @@ Fields at their defaults are left out. A float keeps its bits, NaN included.
 import msgspec
 
 from flatbook.model.errors import FlatbookError, JournalError
-from flatbook.model.events import Event, Fact
+from flatbook.model.events import Event
+from flatbook.model.facts import Fact
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER: msgspec.msgpack.Decoder[Fact] = msgspec.msgpack.Decoder(Fact)

@@ -16,7 +16,7 @@ from flatbook.journal.codec import decode
 from flatbook.journal.layout import APPLICATION_ID, DECISION, EVENT, FORMAT_VERSION, first_link, next_link
 from flatbook.journal.store import Journal
 from flatbook.model.errors import JournalError
-from flatbook.model.events import Fact
+from flatbook.model.facts import Fact
 
 Source = Path | Journal  # a file, or a journal still open here (also one in memory)
 _DAMAGE = (sqlite3.Error, UnicodeDecodeError)

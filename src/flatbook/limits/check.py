@@ -62,8 +62,10 @@ class Standing:
     sell_slope: Floats  # the same for one contract sold
     utilisation: Floats  # the limit's; for series limits each row's own; inf where unknown
     step: Ints
-    unknown: Bools  # in scope of a limit without a direction, or of unknown value: both sides add
-    buy_room: Floats  # [n_rows] contracts that can be bought before any limit is reached
+    unknown: Bools  # in scope of a limit without a direction, or of unknown value, or of one that nobody knows what a contract of the row adds to: both sides add
+    buy_room: (
+        Floats  # [n_rows] contracts that can be bought before any limit is reached; 0 where nobody knows
+    )
     sell_room: Floats
     responses: tuple[Response, ...]  # of the ladder, for each side of each option class
     bounds: tuple[Bound, ...]
@@ -133,6 +135,7 @@ def _hold(measured: Measured, limit: Limit, scope: Scope, in_force: InForce) -> 
     override = in_force.override_of(limit.name, measured.market.now_ns)
     hard = (override.limit_hard if override else limit.limit_hard) * tightening.factor
     if reading.by_row is None:
+        hard = hard.min(keepdims=True)  # where no row has a value of its own, none has a limit of its own
         used = np.array([abs(reading.value) + reading.unvalued]) / hard
     else:
         used = np.abs(reading.by_row[scope.rows]) / (hard[scope.rows] if hard.size > 1 else hard)
@@ -217,11 +220,17 @@ def _standing(
             unknown[number, rows] = True
         hard = bound.hard[rows] if bound.hard.size > 1 else bound.hard
         held_now = measured.exposure.quantity[rows]
-        buy[number, rows], sell[number, rows] = _slopes(reading, rows, held_now, hard)
+        each, dark = _each_contract(reading, rows)
+        buy[number, rows], sell[number, rows] = _slopes(reading, each, rows, held_now, hard)
         if reading.linear and np.isfinite(reading.value):
-            rooms = _rooms(reading, rows, held_now, hard)
+            rooms = _rooms(reading, each, rows, held_now, hard)
             buy_room[rows] = np.minimum(buy_room[rows], rooms[0])
             sell_room[rows] = np.minimum(sell_room[rows], rooms[1])
+        if dark is not None:
+            unknown[number, rows] |= dark
+            buy_room[rows], sell_room[rows] = (
+                np.where(dark, 0.0, room[rows]) for room in (buy_room, sell_room)
+            )
     limits = tuple(standings)
     return Standing(
         limits=limits,
@@ -291,13 +300,20 @@ def _reason(bound: Bound, utilisation: float, reached: int) -> str:
     return BLIND if reached > steps_of(alone, thresholds).max() else ""
 
 
-def _slopes(reading: Reading, rows: Rows, held: Ints, hard: Floats) -> tuple[Floats, Floats]:
+def _each_contract(reading: Reading, rows: Rows) -> tuple[Floats, Bools | None]:
+    """What a contract bought of each row adds, 0 where nobody knows, and where that is; None: nowhere."""
+    one = reading.per_contract[rows]
+    if not np.isnan(one.sum()):  # cheaper than to look at each
+        return one, None
+    dark = np.isnan(one)
+    return np.where(dark, 0.0, one), dark
+
+
+def _slopes(reading: Reading, each: Floats, rows: Rows, held: Ints, hard: Floats) -> tuple[Floats, Floats]:
     """Change of utilisation for one contract bought and sold; at zero of a signed measure both directions add."""
     if reading.levels is not None:
         return _level_slopes(reading.levels, rows, held, hard)
-    one = reading.per_contract[rows] / hard
-    if np.isnan(one.sum()):
-        one = np.where(np.isnan(one), 0.0, one)
+    one = each / hard
     if not reading.signed:
         return one, -one
     sign = np.sign(_net_of(reading, rows))
@@ -327,14 +343,13 @@ def _level_slopes(levels: Levels, rows: Rows, held: Ints, hard: Floats) -> tuple
     return np.where(held < 0, -sells, buys), np.where(held > 0, -buys, sells)
 
 
-def _rooms(reading: Reading, rows: Rows, held: Ints, hard: Floats) -> tuple[Floats, Floats]:
+def _rooms(reading: Reading, one: Floats, rows: Rows, held: Ints, hard: Floats) -> tuple[Floats, Floats]:
     """Contracts until the limit when bought and when sold; inf where a side does not lead there."""
     if reading.levels is not None:
         padded = np.append(reading.levels.level, -np.inf)
         left = np.maximum(hard - padded[reading.levels.bought[rows]], 0.0)
         right = np.maximum(hard - padded[reading.levels.sold[rows]], 0.0)
         return np.maximum(-held, 0) + left, np.maximum(held, 0) + right
-    one = reading.per_contract[rows]
     with np.errstate(divide="ignore", invalid="ignore"):
         if reading.signed:
             net = _net_of(reading, rows)

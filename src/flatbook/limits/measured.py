@@ -40,16 +40,16 @@ class Supplied:
     drawdown_usd: Mapping[str, float] = field(default_factory=dict)  # from the peak of the day to now
     basis_deviation_usd: Mapping[str, float] = field(default_factory=dict)
     margin_utilisation: Mapping[str, float] = field(default_factory=dict)  # decimal
-    capital_reported_usd: Mapping[str, float] = field(
+    capital_reported_usd: Mapping[str, Mapping[str, float]] = field(
         default_factory=dict
-    )  # what a venue or clearing firm asks for: it binds where it is more than ours
+    )  # by source first: what a venue or clearing firm asks for; it binds where it is more than ours
     capital_difference_usd: Mapping[str, float] = field(
         default_factory=dict
     )  # of theirs and ours, either way
     activity: Mapping[str, Activity] = field(default_factory=dict)
     contract_slope: Mapping[LimitMeasure, Floats] = field(
         default_factory=dict
-    )  # [n_rows] what one contract bought adds to a measure of the desk, where that is known
+    )  # [n_rows] what one contract bought adds to a measure of the whole desk, where that is known
     measured_ns: Mapping[LimitMeasure, int] = field(default_factory=dict)  # where it was before this cycle
     stale_underlyings: Mapping[str, str] = field(default_factory=dict)  # why a price is too old to measure by
 

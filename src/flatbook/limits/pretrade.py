@@ -6,8 +6,9 @@ counted, because it may not fill; so each order is held against all orders befor
 How tight the bound is:
 
 - contracts, Greeks, skew, gross and same-side contracts: exact, up to the Greeks staying what they are;
-- gap and slide losses, capital: exact for each scenario by full revaluation of one contract. Of the slides the worst
-  `CELLS` are held one by one, all others together at the dearest of them: never less than the loss;
+- gap and slide losses, capital, margin: exact for each scenario by full revaluation of one contract. Of the slides the worst
+  `CELLS` are held one by one, all others together at the dearest of them: never less than the loss. What others report of capital
+  is taken to grow as ours does, so that a report above the limit stops what adds to ours;
 - concentration and shares of losses, and what was supplied with a slope: to first order at the book;
 - what was supplied without a slope: nothing is stopped below the limit, everything at it;
 - rates: each order counts once, as sent and as filled.
@@ -26,7 +27,9 @@ from flatbook.limits.check import Bound, Standing
 from flatbook.limits.measured import Measured
 from flatbook.limits.reading import Levels, Reading, currency_of
 from flatbook.limits.readings import WITHOUT_PRICE
-from flatbook.limits.readings_losses import NO_SHIFT, minimum_of_one
+from flatbook.limits.readings_losses import NO_SHIFT
+from flatbook.limits.requirement import minimum_of_one
+from flatbook.margin.capital import Part
 from flatbook.model.parameters import LimitMeasure
 from flatbook.model.table import Floats, Ints
 from flatbook.valuation.revalue import revalue
@@ -127,6 +130,7 @@ class _Build:
     n_lines: int = 0
     gap_pnl: Floats | None = None
     slide_pnl: Floats | None = None
+    least: Floats | None = None
 
     def limit(self, number: int, bound: Bound) -> None:
         """The lines of one limit."""
@@ -142,6 +146,10 @@ class _Build:
             one = np.ones(rows.size)
             self.group(number, reading.value, float(bound.hard[0]) - reading.value)
             self.line(number, rows, one, one, reading.value, ORDER)
+        elif (
+            bound.limit.measure is LimitMeasure.MARGIN_PCT and self.measured.desk.net_capital_usd is not None
+        ):
+            self.margin(number, bound, self.measured.desk.net_capital_usd)
         elif reading.both_sides:
             level = np.full(rows.size, reading.value) if reading.by_row is None else reading.by_row[rows]
             self.block(number, rows[~(level < bound.hard)])
@@ -217,26 +225,55 @@ class _Build:
         self.cells(number, rows, one, level)
 
     def capital(self, number: int, bound: Bound) -> None:
-        """A sum over parts that nothing offsets of the worst of ten moves and of the minimum; losses count in full."""
-        capital, table = self.measured.capital, self.measured.market.table
-        parts = capital.parts_of(bound.scope.underlyings)
-        room = float(bound.hard[0]) - sum(part.charge for part in parts)
-        if len(parts) > 1:
+        """What the scope must be backed with; where others ask for more, what they ask for moves as ours does."""
+        parts = self.measured.capital.parts_of(bound.scope.underlyings)
+        self.backed(number, bound, parts, float(bound.hard[0]), bound.reading.value)
+
+    def margin(self, number: int, bound: Bound, equity: float) -> None:
+        """The requirement that a share of the equity may reach; of a group each member's by itself."""
+        used, of = self.measured.supplied.margin_utilisation, self.measured.capital.parts_of
+        hard = float(bound.hard[0]) / 100.0 * equity
+        if not bound.limit.group:
+            needed = used[bound.limit.underlying] * equity
+            self.backed(number, bound, of(bound.scope.underlyings), hard, needed)
+            return
+        members = [of(bound.scope.underlyings[m : m + 1])[0] for m in range(len(bound.scope.names))]
+        each = [
+            max(part.charge, used[name] * equity)
+            for part, name in zip(members, bound.scope.names, strict=True)
+        ]
+        top = max(each)
+        self.shared.add(number)
+        self.group(number, top, hard - top)
+        for part, needed in zip(members, each, strict=True):
+            # in breach no member grows beyond what it needs, or beyond the limit where that is more
+            most = needed if top <= hard else needed + top - max(needed, hard)
+            self.part(number, bound, part, most - part.charge)
+
+    def backed(self, number: int, bound: Bound, parts: list[Part], hard: float, needed: float) -> None:
+        """A sum over parts that nothing offsets; `needed` where that is more than their charges.
+
+        What is needed beyond the charges grows with them alone: a part may move below its charge whatever others ask for.
+        """
+        own = sum(part.charge for part in parts)
+        if len(parts) > 1 or needed > own:
             self.shared.add(number)
-        of = table.underlying_of[bound.scope.rows]
-        least_of_row = np.zeros(len(table.instruments))
-        least_of_row[bound.scope.rows] = minimum_of_one(self.measured, bound.scope.rows)
         for part in parts:
-            share = np.ones(len(table.underlyings))
-            share[part.underlyings] = part.gain_counted
-            rows = bound.scope.rows[np.isin(of, part.underlyings)]
-            counted = share[table.underlying_of[rows], None]
-            one, least = capital.contract_pnl[rows], least_of_row[rows]
-            self.group(number, part.charge, room)
-            self.cells(
-                number, rows, np.minimum(one, counted * one), -part.pnl, np.maximum(one, counted * one)
-            )
-            self.line(number, rows, least, least, part.minimum, OPENING)
+            self.group(number, part.charge, hard - max(own, needed))
+            self.part(number, bound, part, 0.0)
+
+    def part(self, number: int, bound: Bound, part: Part, above: float) -> None:
+        """The worst of ten moves and of the minimum, each `above` what is ours; losses count in full."""
+        table, rows = self.measured.market.table, bound.scope.rows
+        share = np.ones(len(table.underlyings))
+        share[part.underlyings] = part.gain_counted
+        rows = rows[np.isin(table.underlying_of[rows], part.underlyings)]
+        counted = share[table.underlying_of[rows], None]
+        one, least = self.measured.capital.contract_pnl[rows], self._least()[rows]
+        self.cells(
+            number, rows, np.minimum(one, counted * one), above - part.pnl, np.maximum(one, counted * one)
+        )
+        self.line(number, rows, least, least, above + part.minimum, OPENING)
 
     def cells(
         self, number: int, rows: Ints, bought: Floats, level: Floats, sold: Floats | None = None
@@ -315,6 +352,12 @@ class _Build:
             shared=np.array([int(number in self.shared) for number in range(n_limits)], dtype=np.int64),
             free=free,
         )
+
+    def _least(self) -> Floats:
+        """The least capital of one contract, [n_rows]."""
+        if self.least is None:
+            self.least = minimum_of_one(self.measured, np.arange(self.measured.exposure.quantity.size))
+        return self.least
 
     def _gap_pnl(self) -> Floats:
         """P&L of one contract at the gap moves, [n_rows, m]."""

@@ -5,6 +5,7 @@ import numpy as np
 from flatbook.exposure.slides import GAP_MOVES
 from flatbook.limits.measured import Measured
 from flatbook.limits.reading import Reading, loss_reading, unknown
+from flatbook.limits.requirement import reported_usd, slope_of
 from flatbook.limits.scope import Scope
 from flatbook.model.parameters import Limit
 from flatbook.model.table import Bools, Floats, Ints
@@ -65,41 +66,21 @@ def _loss_at(measured: Measured, rows: Ints, move: float, shift_points: float) -
 
 
 def read_capital(measured: Measured, limit: Limit, scope: Scope) -> Reading:
-    """What the scope must be backed with, after the offsets within it, or what others ask for it where that is more.
-
-    Where the minimum binds, a contract is one minimum.
-    """
-    capital, table = measured.capital, measured.market.table
+    """What the scope must be backed with, after the offsets within it, or what others ask for it where that is more."""
+    capital = measured.capital
     parts = capital.parts_of(scope.underlyings)
-    counted, worst = np.zeros(len(table.underlyings)), np.zeros(len(table.underlyings), dtype=np.int64)
-    for part in parts:
-        if part.charge > part.minimum:
-            counted[part.underlyings], worst[part.underlyings] = part.counted, part.worst
-    slope, rows = np.zeros(scope.inside.size), scope.rows
-    of = table.underlying_of[rows]
-    slope[rows] = np.where(
-        counted[of] > 0.0,
-        -counted[of] * capital.contract_pnl[rows, worst[of]],
-        np.sign(measured.exposure.quantity[rows]) * minimum_of_one(measured, rows),
-    )
     moves = capital.worst_move[scope.underlyings]
     own = float(sum(part.charge for part in parts))
     told = f"{moves[0]:+.1%}" if moves.size == 1 and np.isfinite(moves[0]) else ""
-    reported = 0.0 if limit.group else measured.supplied.capital_reported_usd.get(limit.underlying, 0.0)
+    asked = None if limit.group else limit.underlying
+    reported = reported_usd(measured.supplied.capital_reported_usd, asked, scope.names)
     return Reading(
         value=max(own, reported) if np.isfinite(own) else own,
-        per_contract=slope,
+        per_contract=slope_of(measured, parts, scope.rows),
         signed=False,
         blind=blind(measured, scope.inside),
         where="as reported" if reported > own else told,
     )
-
-
-def minimum_of_one(measured: Measured, rows: Ints) -> Floats:
-    """The least capital of one contract of each row, long or short."""
-    table = measured.market.table
-    rate = np.array([measured.desk.terms_of(name).capital_minimum_usd for name in table.underlyings])
-    return np.where(table.is_option[rows], table.multiplier[rows] * rate[table.underlying_of[rows]], 0.0)
 
 
 def read_underlying_share(measured: Measured, limit: Limit, scope: Scope) -> Reading:

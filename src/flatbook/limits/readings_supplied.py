@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from flatbook.limits.measured import DESK, Measured
 from flatbook.limits.reading import Reading, signed_reading, unknown
+from flatbook.limits.requirement import slope_of
 from flatbook.limits.scope import Scope
 from flatbook.model.parameters import Limit, LimitMeasure
 
@@ -38,8 +40,27 @@ def read_amount(measured: Measured, limit: Limit, scope: Scope) -> Reading:
 
 
 def read_margin(measured: Measured, limit: Limit, scope: Scope) -> Reading:
-    """Percent of the margin that is there; of a group the fullest of its members."""
-    return _supplied(measured, limit, scope, measured.supplied.margin_utilisation, 100.0)
+    """Percent of the margin that is there; of a group the fullest of its members.
+
+    A contract adds what it adds to the requirement that decides: nothing beside the fullest member of a group. Where a minimum
+    binds there, as for an underlying that is flat, either side of a series adds, which a slope cannot say.
+    """
+    used, equity, deciding = (
+        measured.supplied.margin_utilisation,
+        measured.desk.net_capital_usd,
+        scope.underlyings,
+    )
+    reading = _supplied(measured, limit, scope, used, 100.0)
+    if equity is None or not math.isfinite(reading.value):
+        return reading
+    if limit.group:
+        fullest = int(np.argmax([used[name] for name in scope.names]))
+        deciding = deciding[fullest : fullest + 1]
+    if np.isnan(measured.capital.worst_move[deciding]).any():
+        return reading
+    rows = scope.rows[np.isin(measured.market.table.underlying_of[scope.rows], deciding)]
+    slope = slope_of(measured, measured.capital.parts_of(deciding), rows)
+    return replace(reading, per_contract=100.0 / equity * slope, both_sides=False)
 
 
 def read_rate(measured: Measured, limit: Limit, scope: Scope) -> Reading:
@@ -58,7 +79,7 @@ def _supplied(
         return unknown(scope.inside.size, _missing(limit, missing))
     each = [max(amounts[name], 0.0) * unit for name in names]
     worst = int(np.argmax(each))
-    slope = measured.supplied.contract_slope.get(limit.measure)
+    slope = measured.supplied.contract_slope.get(limit.measure) if names == (DESK,) else None
     one = np.zeros(scope.inside.size)
     if slope is not None:
         one[scope.rows] = slope[scope.rows] * unit

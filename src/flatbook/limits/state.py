@@ -59,11 +59,11 @@ def set_fast_market(state: LimitsState, event: FastMarketSet) -> None:
         state.fast_market[event.underlying] = event.reason
 
 
-def in_force(state: LimitsState) -> InForce:
-    """What holds beside the limits, for one cycle."""
+def in_force(state: LimitsState, fast_market: Mapping[str, str] = MappingProxyType({})) -> InForce:
+    """What holds beside the limits, for one cycle; `fast_market` are those that nobody had to call fast, by underlying, and why."""
     return InForce(
         overrides=MappingProxyType(dict(state.overrides)),
-        fast_market=MappingProxyType(dict(state.fast_market)),
+        fast_market=MappingProxyType({**fast_market, **state.fast_market}),
     )
 
 

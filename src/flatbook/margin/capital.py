@@ -2,7 +2,7 @@
 
 Source: 17 CFR 240.15c3-1a and FINRA Rule 4210(g), as `tims_groups` and `desk_capital`; domain reference 3.1, 3.2, 3.8 and A.9. Ten
 equidistant moves, five up and five down, zero excluded, each series at its own volatility. Product groups of the desk file
-with a `capital_offset` let gains of one underlying reduce losses of another at the same point.
+with a `capital_offset` let gains of one underlying reduce losses of another that settles in the same currency, at the same point.
 """
 
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from flatbook.exposure.slide_cells import cells_of
 from flatbook.margin.tims_groups import OffsetTree, TimsResult, marginal, tims_requirement, tree_of
 from flatbook.margin.tims_parameters import OffsetGroup
 from flatbook.market.view import MarketView
-from flatbook.model.parameters import Desk, HaircutRange
+from flatbook.model.parameters import Desk, HaircutRange, ProductGroup
 from flatbook.model.table import Floats, InstrumentTable, Ints
 from flatbook.valuation.chain_class import Executor
 from flatbook.valuation.revalue import Ready, valued
@@ -56,7 +56,9 @@ def valuation_points(down: float, up: float) -> Floats:
 
 
 def point_terms(desk: Desk, table: InstrumentTable) -> PointTerms:
-    """The terms that the desk has for each underlying; groups with a `capital_offset` offset each other.
+    """The terms that the desk has for each underlying; members of a group with a `capital_offset` that settle in one currency offset each other.
+
+    A surplus in coin pays no loss in dollars, as for every other limit (`limits.reading`).
 
     A leveraged fund moves by its leverage times the range's move at the same point, so that an inverse one gains where its
     index loses.
@@ -65,15 +67,29 @@ def point_terms(desk: Desk, table: InstrumentTable) -> PointTerms:
     rate = np.array([term.capital_minimum_usd for term in terms])
     moves = np.array([term.leverage * valuation_points(*RANGES[term.haircut]) for term in terms])
     groups = {
-        f"group {one.name}": OffsetGroup(members=one.underlyings, offset=one.capital_offset)
+        name: OffsetGroup(members=members, offset=one.capital_offset)
         for one in desk.groups
         if one.capital_offset
+        for name, members in _by_currency(one, table).items()
     }
     return PointTerms(
         moves=np.maximum(moves, _LEAST_MOVE).reshape(len(terms), 2 * _POINTS_A_SIDE),
         minimum_per_contract=np.where(table.is_option, rate[table.underlying_of] * table.multiplier, 0.0),
         tree=tree_of(table.underlyings, groups),
     )
+
+
+def _by_currency(group: ProductGroup, table: InstrumentTable) -> dict[str, tuple[str, ...]]:
+    """The listed members of a group, by the currency in which they settle."""
+    currency_of = dict(zip(table.underlyings, table.currencies, strict=True))
+    listed = [name for name in group.underlyings if name in currency_of]
+    currencies = tuple(dict.fromkeys(currency_of[name] for name in listed))
+    return {
+        f"group {group.name}" + (f" in {currency}" if len(currencies) > 1 else ""): tuple(
+            name for name in listed if currency_of[name] == currency
+        )
+        for currency in currencies
+    }
 
 
 def point_pnl(

@@ -13,6 +13,8 @@ import numpy as np
 from flatbook.model.errors import Fault
 from flatbook.model.table import Bools, Floats, Ints
 
+MOST_YEARS = 100.0  # to expiry: beyond that a leg is a slip of the pen, and its carry has no float
+
 
 class LegKind(IntEnum):
     """What a leg is; options are the sign of their payoff."""
@@ -97,6 +99,7 @@ def faults_of(legs: Legs) -> Iterator[Fault]:
             legs.years,
             "0 or more",
         ),
+        ("years", np.isfinite(legs.years) & (legs.years > MOST_YEARS), legs.years, f"{MOST_YEARS:g} or less"),
         ("price", legs.price < 0.0, legs.price, "0 or more"),
         ("price", np.isinf(legs.price), legs.price, "a finite price"),
         ("price", no_mark, legs.price, "a price, or a vol"),

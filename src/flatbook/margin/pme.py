@@ -5,7 +5,7 @@ reference 3.7 and A.10. Segregated margin: every settlement currency by itself. 
 `notes` where it can change the answer for the account at hand.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,10 @@ import numpy as np
 from flatbook.margin.legs import Legs, faults_of
 from flatbook.margin.pme_cells import VOLS, PairBook, books_of, faults_for_pme
 from flatbook.margin.pme_notes import notes_on
-from flatbook.margin.pme_parameters import AccountTerms, PmeParameters
+from flatbook.margin.pme_parameters import AccountTerms, GeneralTerms, PmeParameters
 from flatbook.margin.pme_shocks import PairMargin, finished, margin_of, margin_with
 from flatbook.margin.requirement import AccountRequirement, Method
-from flatbook.model.errors import fail_on
+from flatbook.model.errors import Fault, fail_on
 from flatbook.model.table import Floats
 
 
@@ -30,27 +30,22 @@ class _Currency:
     terms: AccountTerms
     index: float  # USD per unit; NaN where no leg tells it
     mm_factor: float
-    mmp_factor: float
+    mmp_margin: float  # what market-maker protection reserves
 
     @property
     def risk_matrix_margin(self) -> float:
-        """Worst case and shocks of every currency, and the contingency for correlation, in coin."""
+        """Worst case and shocks of every currency, and the contingency for correlation."""
         return sum((one.total for one in self.margins), self.terms.correlation_contingency)
 
     @property
-    def mmp_margin(self) -> float:
-        """What market-maker protection reserves, in coin."""
-        return self.mmp_factor * self.terms.mmp_quantity
-
-    @property
     def initial(self) -> float:
-        """To open positions, in coin."""
+        """To open positions."""
         terms = self.terms
         return self.risk_matrix_margin + self.mmp_margin + terms.open_orders_margin + terms.spot_margin
 
     @property
     def maintenance(self) -> float:
-        """To keep them, in coin."""
+        """To keep them."""
         return self.mm_factor * self.risk_matrix_margin
 
 
@@ -73,12 +68,13 @@ def capital(legs: Legs, parameters: PmeParameters) -> AccountRequirement:
     Raises
     ------
     FaultsError
-        Naming every row that the method cannot margin.
+        Naming every row that the method cannot margin, and terms of the account that do not tell which coin is quoted.
     """
     fail_on((*faults_of(legs), *faults_for_pme(legs, parameters)))
     (group,) = dict.fromkeys(legs.group)
-    books = books_of(legs, parameters)
-    parts = _currencies(books, parameters, parameters.accounts.get(group, {}))
+    books, terms = books_of(legs, parameters), parameters.terms_of(group)
+    fail_on(_coin_faults(group, books, terms, parameters))
+    parts = _currencies(books, parameters, terms)
     alone = len(parts) == 1
     unit = {name: 1.0 if alone else part.index for name, part in parts.items()}
     initial = sum(unit[name] * part.initial for name, part in parts.items())
@@ -102,12 +98,67 @@ def capital(legs: Legs, parameters: PmeParameters) -> AccountRequirement:
             "maintenance_usd": sum(part.index * part.maintenance for part in parts.values()),
             "currencies": {name: _told(part) for name, part in parts.items()},
         },
-        notes=tuple(notes_on(pairs, {name: part.index for name, part in parts.items()}, parameters)),
+        notes=(
+            *notes_on(pairs, {name: part.index for name, part in parts.items()}, parameters),
+            *_protection_notes(parts, parameters.general),
+        ),
     )
 
 
+def _coin_faults(
+    group: str, books: Iterable[PairBook], terms: Mapping[str, AccountTerms], parameters: PmeParameters
+) -> Iterator[Fault]:
+    """Quote quantities of which neither the currency nor the legs say which coin they are of."""
+    for name, own in terms.items():
+        coins = _coins_of(name, books)
+        if name not in parameters.general.usd_coins or isinstance(own.mmp_quantity, dict):
+            continue
+        if own.mmp_quantity and len(coins) != 1:
+            held = f"legs of {', '.join(coins)} settle" if coins else "no leg settles"
+            yield Fault(
+                where=f"parameters [accounts.{group}.{name}] mmp_quantity",
+                found=f"{own.mmp_quantity:g} coins, while {held} in {name}",
+                expected="the coin that is quoted",
+                action=f"write mmp_quantity = {{ {coins[0] if coins else 'BTC'} = {own.mmp_quantity:g} }}",
+            )
+
+
+def _coins_of(currency: str, books: Iterable[PairBook]) -> list[str]:
+    """The coins of the pairs that settle in a currency."""
+    return [book.pair for book in books if book.currency == currency]
+
+
+def _reserved(
+    currency: str, quantity: float | dict[str, float], books: Sequence[PairBook], factor: float
+) -> float:
+    """What market-maker protection reserves, in `currency`: a share of the coins quoted, at their index in a dollar currency.
+
+    Source: docs.deribit.com, set_mmp_config: 3 % of the quantity; fix-api mmprotection-limits: which is in base currency. That
+    it becomes dollars at the index is our reading: unverified.
+    """
+    if not isinstance(quantity, dict):
+        quantity = {next(iter(_coins_of(currency, books)), currency): quantity} if quantity else {}
+    index = {book.pair: book.index for book in reversed(books)}
+    each = {coin.upper(): many for coin, many in quantity.items()}
+    return factor * sum(
+        many * (1.0 if coin == currency else index.get(coin, np.nan)) for coin, many in each.items() if many
+    )
+
+
+def _protection_notes(parts: Mapping[str, _Currency], general: GeneralTerms) -> Iterator[str]:
+    """How coins that are quoted become dollars, where they do."""
+    for name, part in parts.items():
+        if np.isnan(part.mmp_margin):
+            yield f"no leg tells the price of a coin that market-maker protection quotes in {name}: no requirement"
+        elif part.mmp_margin and name in general.usd_coins:
+            yield (
+                f"market-maker protection reserves {part.mmp_margin:g} {name}: the venue gives the quantity in coin; that it "
+                "counts at the index is unverified"
+            )
+
+
 def _currencies(
-    books: Iterable[PairBook], parameters: PmeParameters, terms: dict[str, AccountTerms]
+    books: Sequence[PairBook], parameters: PmeParameters, terms: Mapping[str, AccountTerms]
 ) -> dict[str, _Currency]:
     """The parts of an account by settlement currency: those of its legs, then those that only its terms name."""
     by_currency: dict[str, list[PairBook]] = {}
@@ -123,7 +174,12 @@ def _currencies(
             terms=terms.get(name, AccountTerms()),
             index=1.0 if name in general.usd_coins else mine[0].index if mine else np.nan,
             mm_factor=general.mm_factor,
-            mmp_factor=general.mmp_factor,
+            mmp_margin=_reserved(
+                name,
+                terms[name].mmp_quantity if name in terms else 0.0,
+                (*mine, *books),
+                general.mmp_factor,
+            ),
         )
         for name, mine in by_currency.items()
     }

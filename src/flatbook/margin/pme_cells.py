@@ -223,9 +223,11 @@ def _deltas(marked: MarkedLegs, forward: Floats, *, inverse: bool) -> tuple[Floa
 
 
 def _index_of(legs: Legs) -> float:
-    """The underlying's price of the leg that expires first: a perpetual's where there is one."""
-    first = legs.years == legs.years.min()
-    return float(legs.underlying_price[first].min())
+    """The underlying's price of the leg that expires first: a perpetual's where there is one; candidates do not count."""
+    held = legs.quantity != 0.0
+    some = legs.take(np.flatnonzero(held)) if held.any() else legs
+    first = some.years == some.years.min()
+    return float(some.underlying_price[first].min())
 
 
 def _expiries(legs: Legs) -> tuple[Ints, Floats]:
@@ -233,9 +235,11 @@ def _expiries(legs: Legs) -> tuple[Ints, Floats]:
     minutes = np.rint(legs.years * _MINUTES_PER_YEAR).astype(np.int64)
     perpetual = (legs.kind == LegKind.FUTURE) & (legs.years == 0.0)
     keys, expiry = np.unique(np.where(perpetual, _PERPETUAL, minutes), return_inverse=True)
-    years = np.zeros(keys.size)
+    years, of_held = np.zeros(keys.size), np.zeros(keys.size)
+    held = legs.quantity != 0.0
     np.maximum.at(years, expiry, legs.years)
-    return expiry.astype(np.int64), years
+    np.maximum.at(of_held, expiry[held], legs.years[held])
+    return expiry.astype(np.int64), np.where(np.isin(np.arange(keys.size), expiry[held]), of_held, years)
 
 
 def _known(underlying: str, parameters: PmeParameters) -> bool:

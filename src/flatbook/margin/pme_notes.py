@@ -10,6 +10,7 @@ import numpy as np
 from flatbook.margin.pme_cells import PairBook
 from flatbook.margin.pme_parameters import PmeParameters
 from flatbook.margin.pme_shocks import PairMargin, finished, roll_otherwise
+from flatbook.margin.requirement import CANDIDATE_LOST
 from flatbook.model.table import Floats
 
 _NEAR_PIVOT_DAYS = 1.0  # days to expiry are counted as the venue may not: whole days, or not
@@ -49,7 +50,8 @@ def _rows(book: PairBook) -> Iterator[str]:
     for row in range(len(where)):
         if empty[row]:
             why = marked.unpriced[row] or "no finite value in every cell"
-            said.setdefault(f"no requirement: {why}", []).append(where[row])
+            lost = f"no requirement: {why}" if book.held[row] else f"{why}; {CANDIDATE_LOST}"
+            said.setdefault(lost, []).append(where[row])
         elif marked.notes[row]:
             said.setdefault(marked.notes[row], []).append(where[row])
     for text, rows in said.items():
@@ -60,7 +62,7 @@ def _rows(book: PairBook) -> Iterator[str]:
 def _market(book: PairBook) -> Iterator[str]:
     prices = book.marked.legs.underlying_price
     if prices.max() > prices.min():
-        yield f"{_name(book)}: the index is that of the leg that expires first, {book.index:g}"
+        yield f"{_name(book)}: the index is that of the leg held that expires first, {book.index:g}"
 
 
 def _options(book: PairBook, margin: PairMargin, pivot_days: float) -> Iterator[str]:

@@ -27,7 +27,7 @@ class GeneralTerms(Parameters, frozen=True, kw_only=True):
     mm_factor: float  # maintenance over risk-matrix margin
     buckets_count: int  # price buckets on each side of none
     extended_moves: tuple[float, ...]  # relative, beyond the price range
-    mmp_factor: float  # margin of market-maker protection per coin of maximum quote quantity
+    mmp_factor: float  # of the maximum quote quantity of market-maker protection, which is in coin
     pivot_days: float  # days to expiry at which a volatility moves by its range
     days_per_year: float
     delta: DeltaConvention  # of coin-settled options, in the roll and delta shocks
@@ -91,9 +91,11 @@ class CurrencyTerms(Parameters, frozen=True, kw_only=True):
 
 
 class AccountTerms(Parameters, frozen=True, kw_only=True):
-    """What an account brings in one currency besides its legs; in that currency."""
+    """What an account brings in one currency besides its legs; in that currency, but for the quote quantity."""
 
-    mmp_quantity: float = 0.0  # maximum quote quantity of its market-maker protection, in coin
+    # maximum quote quantity of its market-maker protection, always in the coin that is quoted, whatever it settles in;
+    # by coin where the legs do not tell which one
+    mmp_quantity: float | dict[str, float] = 0.0
     open_orders_margin: float = 0.0  # as the venue reports it
     spot_margin: float = 0.0  # as the venue reports it
     correlation_contingency: float = 0.0  # as the venue reports it; how it is found is not published
@@ -101,8 +103,13 @@ class AccountTerms(Parameters, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse terms that cannot be meant."""
         most = (0.0, 1e15)
-        _within("account", self, mmp_quantity=most, open_orders_margin=most)
-        _within("account", self, spot_margin=most, correlation_contingency=most)
+        _within("account", self, open_orders_margin=most, spot_margin=most, correlation_contingency=most)
+        many = self.mmp_quantity.values() if isinstance(self.mmp_quantity, dict) else (self.mmp_quantity,)
+        for value in many:
+            _demand(
+                most[0] <= value <= most[1],
+                f"account mmp_quantity must be between {most[0]:g} and {most[1]:g}, was {value:g}",
+            )
 
 
 class PmeParameters(Parameters, frozen=True, kw_only=True):
@@ -113,7 +120,19 @@ class PmeParameters(Parameters, frozen=True, kw_only=True):
     currencies: dict[str, CurrencyTerms]  # by settlement currency; USD is for every one of `usd_coins`
     accounts: dict[str, dict[str, AccountTerms]] = msgspec.field(
         default_factory=dict
-    )  # by group, then settlement currency
+    )  # by group, then settlement currency, in any case
+
+    def __post_init__(self) -> None:
+        """Refuse an account that names a currency twice."""
+        for group, terms in self.accounts.items():
+            _demand(
+                len({name.upper() for name in terms}) == len(terms),
+                f"account {group} names a settlement currency twice: {', '.join(terms)}",
+            )
+
+    def terms_of(self, group: str) -> dict[str, AccountTerms]:
+        """What an account brings, by settlement currency in capitals, as underlyings name it."""
+        return {name.upper(): terms for name, terms in self.accounts.get(group, {}).items()}
 
 
 def _demand(holds: bool, message: str) -> None:

@@ -47,7 +47,7 @@ def capital(legs: Legs, parameters: RegTParameters, *, marginals: bool = True) -
     FaultsError
         Naming every row that strategy margin cannot take.
     """
-    fail_on(reg_t_faults(legs))
+    fail_on(reg_t_faults(legs, parameters))
     positions, notes = positions_of(legs, parameters)
     group = legs.group[0] if len(legs) else ""
     buy, sell = np.full(len(legs), np.nan), np.full(len(legs), np.nan)

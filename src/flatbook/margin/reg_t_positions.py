@@ -23,6 +23,8 @@ _ELIGIBLE = {
     ProductClass.LEVERAGED_ETF,
 }
 _EXPIRY_DECIMALS = 6  # of a year: half a minute
+_PRICED_BY = ("vol", "rate", "dividend_yield")  # what the price of an option without one rests on
+_LEVELS_APART = 1e-3  # of an index: rounding and a moment between two marks, not two markets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ class Position:
         return self.kind * (self.spot_value - self.exercise)
 
 
-def reg_t_faults(legs: Legs) -> Iterator[Fault]:
+def reg_t_faults(legs: Legs, parameters: RegTParameters) -> Iterator[Fault]:
     """Everything that strategy margin cannot take, each with its row."""
     yield from faults_of(legs)
     for row, where in enumerate(legs.where):
@@ -84,26 +86,51 @@ def reg_t_faults(legs: Legs) -> Iterator[Fault]:
             action="correct the row",
         )
     yield from _contradictions(legs)
+    yield from _levels(legs, parameters)
 
 
 def _contradictions(legs: Legs) -> Iterator[Fault]:
     """Rows of one account that name one thing and price it twice."""
     told: dict[tuple[str, str, object], tuple[int, float]] = {}
     for row in range(len(legs)):
-        spot: tuple[str, str, object] = ("underlying_price", legs.group[row], legs.underlying[row])
-        series: tuple[str, str, object] = ("price", legs.group[row], _series(legs, row))
-        pairs = [(spot, float(legs.underlying_price[row]))]
+        series = _series(legs, row)
+        pairs: list[tuple[str, object, float]] = [
+            ("underlying_price", legs.underlying[row], float(legs.underlying_price[row]))
+        ]
         if legs.kind[row] != LegKind.STOCK:
-            pairs.append((series, float(legs.price[row])))
-        for key, number in pairs:
-            first, before = told.setdefault(key, (row, number))
+            by_model = _PRICED_BY if np.isnan(legs.price[row]) else ()
+            pairs += [(name, series, float(getattr(legs, name)[row])) for name in ("price", *by_model)]
+        for name, thing, number in pairs:
+            first, before = told.setdefault((name, legs.group[row], thing), (row, number))
             if before != number and not (np.isnan(before) and np.isnan(number)):
                 yield Fault(
-                    where=f"{legs.where[row]} column {key[0]}",
-                    found=f"{number:g}",
-                    expected=f"{before:g}, as {legs.where[first]} says of the same",
-                    action="make the rows agree",
+                    where=f"{legs.where[row]} column {name}",
+                    found=_told(number),
+                    expected=f"{_told(before)}, as {legs.where[first]} says of the same",
+                    action="make the rows agree: one thing cannot have two prices",
                 )
+
+
+def _told(number: float) -> str:
+    return "nothing" if np.isnan(number) else f"{number:g}"
+
+
+def _levels(legs: Legs, parameters: RegTParameters) -> Iterator[Fault]:
+    """Rows on an index and on a reduced one of it, which spread with each other, at levels that contradict each other."""
+    told: dict[tuple[str, str], tuple[int, float]] = {}
+    for row in np.flatnonzero(legs.is_option).tolist():
+        name = legs.underlying[row]
+        reduced = parameters.reduced_indexes.get(name)
+        family, fraction = (reduced.index, reduced.fraction) if reduced else (name, 1.0)
+        level = float(legs.underlying_price[row]) / fraction
+        first, before = told.setdefault((legs.group[row], family), (row, level))
+        if legs.underlying[first] != name and not abs(level - before) <= _LEVELS_APART * before:
+            yield Fault(
+                where=f"{legs.where[row]} column underlying_price",
+                found=f"{legs.underlying_price[row]:g}",
+                expected=f"about {before * fraction:g}: {legs.where[first]} has {family} at {before:g}",
+                action="make the rows agree: options on both spread with each other",
+            )
 
 
 def positions_of(legs: Legs, parameters: RegTParameters) -> tuple[list[Position], list[str]]:
@@ -145,7 +172,7 @@ def _series(legs: Legs, row: int) -> tuple[object, ...]:
 
 
 def _position(legs: Legs, rows: tuple[int, ...], price: Floats, parameters: RegTParameters) -> Position:
-    row = rows[0]
+    row = min(rows, key=lambda one: float(legs.years[one]))  # rows of one expiry may differ by half a minute
     stock = legs.kind[row] == LegKind.STOCK
     name = legs.underlying[row]
     reduced = None if stock else parameters.reduced_indexes.get(name)

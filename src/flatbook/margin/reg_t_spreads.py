@@ -201,7 +201,7 @@ def _pair_name(
         return GENERAL
     (low, _), (high, _) = legs
     if low.strike == high.strike:
-        return f"{word} calendar spread"
+        return f"{word} spread of one exercise price" if together else f"{word} calendar spread"
     debit = (shape[0] > 0.0) == (word == "call")
     kind = "spread" if together else "diagonal spread"
     return f"{word} {'debit' if debit else 'credit'} {kind}"

@@ -10,7 +10,7 @@ conditional value-at-risk", J. Risk 2 (2000) 21-41, for the epigraph form; solve
 Math. Prog. Comp. 10 (2018) 119-142), which is deterministic on one thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -27,7 +27,7 @@ from flatbook.margin.marginal import (
 )
 from flatbook.margin.relief_programme import COST_GAP, EDGE_GAP, NEAR, Answer, Programme, programme_of, solve
 from flatbook.model.errors import InvalidValueError
-from flatbook.model.table import Floats, Ints
+from flatbook.model.table import Bools, Floats, Ints
 
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of what can be freed: the points of a menu
 _EXACT = 1e-9  # of the requirement: what rounding may take from an amount that is asked
@@ -122,29 +122,12 @@ def free(book: ScenarioBook, candidates: Candidates, asked: float) -> Relief:
     asked : float
         Above 0.
     """
-    if not 0.0 < asked < np.inf:
-        msg = f"capital to free must be above 0, was {asked:g}"
-        raise InvalidValueError(msg)
-    programme, notes = _programme(book, candidates)
-    answer = _freeing(book, candidates, programme, asked)
-    if answer is None:
-        return _relief(
-            book,
-            candidates,
-            ReliefStatus.UNFINISHED,
-            asked,
-            None,
-            (*notes, _UNFINISHED),
-        )
-    if answer.contracts is not None:
-        return _relief(book, candidates, ReliefStatus.FREED, asked, answer, notes)
-    return _most(book, candidates, programme, asked, notes)
+    return _relief(book, candidates, asked, search_free(_search(book, candidates), asked))
 
 
 def most(book: ScenarioBook, candidates: Candidates) -> Relief:
     """The cheapest whole contracts that free as much as can be, to within 0.1 % of the requirement."""
-    programme, notes = _programme(book, candidates)
-    return _most(book, candidates, programme, np.inf, notes)
+    return _relief(book, candidates, np.inf, search_most(_search(book, candidates)))
 
 
 def menu(book: ScenarioBook, candidates: Candidates, shares: Sequence[float] = SHARES) -> tuple[Relief, ...]:
@@ -155,95 +138,145 @@ def menu(book: ScenarioBook, candidates: Candidates, shares: Sequence[float] = S
     return tuple(full if share == 1.0 else free(book, candidates, share * full.freed) for share in shares)
 
 
-def _programme(book: ScenarioBook, candidates: Candidates) -> tuple[Programme, tuple[str, ...]]:
-    """The programme of what is known, and what was left out."""
-    series = candidates.series
-    now = requirement(book)
-    blind = now.worst == UNKNOWN
-    cost = candidates.half_spread + candidates.fee
-    reasons = (
-        (blind[book.group_of_class[series.class_of]], "the requirement of its group is unknown"),
-        (~np.isfinite(series.pnl).all(axis=1), "its profits are unknown"),
-        (
-            np.isnan(series.quantity + series.minimum_long + series.minimum_short),
-            "its minimum charge is unknown",
-        ),
-        (~np.isfinite(cost), "its cost is unknown"),
-        (np.isnan(candidates.buy_most + candidates.sell_most), "its size is unknown"),
-    )
-    usable = ~((candidates.buy_most < 1.0) & (candidates.sell_most < 1.0))
-    notes = [f"group {g} left as it is: its requirement is unknown" for g in np.flatnonzero(blind).tolist()]
-    for wrong, why in reasons:
-        notes += [
-            f"{candidates.name[row]} left out: {why}" for row in np.flatnonzero(wrong & usable).tolist()
-        ]
-        usable &= ~wrong
-    rows = np.flatnonzero(usable)
-    limits = np.floor(np.column_stack((candidates.buy_most[rows], candidates.sell_most[rows])))
-    return programme_of(book, now.by_group, series.take(rows), rows, limits, cost[rows]), tuple(notes)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A programme, and the full run that confirms what it says."""
+
+    programme: Programme
+    freed: Callable[[Floats], float]  # capital by a full run, from contracts of the programme's candidates
+    notes: tuple[str, ...]  # what was left out
 
 
-def _freeing(
-    book: ScenarioBook,
-    candidates: Candidates,
-    programme: Programme,
-    asked: float,
-    cost_gap: float = COST_GAP,
-) -> Answer | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a search ended; `answer` is None where nothing is traded."""
+
+    status: ReliefStatus
+    answer: Answer | None
+    proven: bool  # the search went to its end
+    notes: tuple[str, ...]
+
+
+def search_free(search: Search, asked: float) -> Outcome:
+    """The cheapest whole contracts that free `asked`, above 0; where there are none, the cheapest that free the most.
+
+    Raises
+    ------
+    InvalidValueError
+        `asked` is not above 0 or has no end.
+    """
+    if not 0.0 < asked < np.inf:
+        msg = f"capital to free must be above 0, was {asked:g}"
+        raise InvalidValueError(msg)
+    answer = _freeing(search, asked)
+    if answer is None:
+        return _unfinished(search)
+    if answer.contracts is None:
+        return search_most(search, asked)
+    notes = search.notes
+    if not answer.proven:
+        notes = (
+            *notes,
+            f"HiGHS stopped at its node limit: to free {asked:.2f} may cost less, but not less than {answer.cost_at_least:.2f}",
+        )
+    return Outcome(status=ReliefStatus.FREED, answer=answer, proven=answer.proven, notes=notes)
+
+
+def search_most(search: Search, asked: float = np.inf) -> Outcome:
+    """First the smallest requirement, then the cheapest way to within `NEAR` of it."""
+    programme = search.programme
+    least = solve(programme, None)
+    if least is None or least.contracts is None:
+        return _unfinished(search)
+    freed = search.freed(least.contracts)
+    if freed <= _EXACT * programme.now:
+        return Outcome(status=ReliefStatus.NOTHING, answer=None, proven=least.proven, notes=search.notes)
+    wanted = freed - NEAR * programme.now
+    cheapest = _freeing(search, wanted, EDGE_GAP) if wanted > 0.0 else None
+    answer, notes = least, search.notes
+    if cheapest is not None and cheapest.contracts is not None:
+        answer, freed = cheapest, search.freed(cheapest.contracts)
+    if not least.proven:
+        notes = (*notes, "HiGHS stopped at its node limit: more may be possible")
+    status = ReliefStatus.FREED if freed >= asked * (1.0 - _EXACT) else ReliefStatus.MOST
+    return Outcome(status=status, answer=answer, proven=least.proven, notes=notes)
+
+
+def _freeing(search: Search, asked: float, cost_gap: float = COST_GAP) -> Answer | None:
     """The cheapest answer that a full run of the book confirms."""
-    short = 0.0
-    now = requirement(book)
+    short, now = 0.0, search.programme.now
     for _ in range(_TRIES):
-        answer = solve(programme, programme.now - asked - short, cost_gap)
+        answer = solve(search.programme, now - asked - short, cost_gap)
         if answer is None or answer.contracts is None:
             return answer
-        missing = asked - _freed(now, requirement(_after(book, candidates, programme.rows, answer.contracts)))
-        if missing <= _EXACT * programme.now:
+        missing = asked - search.freed(answer.contracts)
+        if missing <= _EXACT * now:
             return answer
         short += 2.0 * missing
     return None
 
 
-def _most(
-    book: ScenarioBook, candidates: Candidates, programme: Programme, asked: float, notes: tuple[str, ...]
-) -> Relief:
-    """First the smallest requirement, then the cheapest way to within `NEAR` of it."""
-    least = solve(programme, None)
-    if least is None or least.contracts is None:
-        return _relief(
-            book,
-            candidates,
-            ReliefStatus.UNFINISHED,
-            asked,
-            None,
-            (*notes, _UNFINISHED),
-        )
-    freed = _freed(requirement(book), requirement(_after(book, candidates, programme.rows, least.contracts)))
-    if freed <= _EXACT * programme.now:
-        return _relief(book, candidates, ReliefStatus.NOTHING, asked, None, notes)
-    wanted = freed - NEAR * programme.now
-    cheapest = _freeing(book, candidates, programme, wanted, EDGE_GAP) if wanted > 0.0 else None
-    answer = least
-    if cheapest is not None and cheapest.contracts is not None:
-        answer = cheapest
-        freed = _freed(
-            requirement(book), requirement(_after(book, candidates, programme.rows, cheapest.contracts))
-        )
-    if not least.proven:
-        notes = (*notes, "HiGHS stopped at its node limit: more may be possible")
-    status = ReliefStatus.FREED if freed >= asked * (1.0 - _EXACT) else ReliefStatus.MOST
-    return _relief(book, candidates, status, asked, answer, notes)
+def _unfinished(search: Search) -> Outcome:
+    notes = (*search.notes, _UNFINISHED)
+    return Outcome(status=ReliefStatus.UNFINISHED, answer=None, proven=False, notes=notes)
 
 
-def _relief(
-    book: ScenarioBook,
-    candidates: Candidates,
-    status: ReliefStatus,
-    asked: float,
-    answer: Answer | None,
-    notes: tuple[str, ...],
-) -> Relief:
-    now = requirement(book)
+def usable(candidates: Candidates, blind: Bools) -> tuple[Ints, Floats, tuple[str, ...]]:
+    """The candidates whose numbers are all known and that may be traded.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        Of n series.
+    blind : bool[n]
+        Those whose group has no requirement that is known.
+
+    Returns
+    -------
+    int64[k]
+        Their rows.
+    float64[k, 2]
+        Whole contracts bought and sold at most.
+    tuple of str
+        What was left out, and why.
+    """
+    series = candidates.series
+    reasons = (
+        (blind, "the requirement of its group is unknown"),
+        (~np.isfinite(series.pnl).all(axis=1), "its profits are unknown"),
+        (
+            np.isnan(series.quantity + series.minimum_long + series.minimum_short),
+            "its minimum charge is unknown",
+        ),
+        (~np.isfinite(candidates.half_spread + candidates.fee), "its cost is unknown"),
+        (np.isnan(candidates.buy_most + candidates.sell_most), "its size is unknown"),
+    )
+    left = ~((candidates.buy_most < 1.0) & (candidates.sell_most < 1.0))
+    notes: list[str] = []
+    for wrong, why in reasons:
+        notes += [f"{candidates.name[row]} left out: {why}" for row in np.flatnonzero(wrong & left).tolist()]
+        left &= ~wrong
+    rows = np.flatnonzero(left)
+    limits = np.floor(np.column_stack((candidates.buy_most[rows], candidates.sell_most[rows])))
+    return rows, limits, tuple(notes)
+
+
+def _search(book: ScenarioBook, candidates: Candidates) -> Search:
+    """The programme of what is known, and what was left out."""
+    series, now = candidates.series, requirement(book)
+    blind = now.worst == UNKNOWN
+    rows, limits, notes = usable(candidates, blind[book.group_of_class[series.class_of]])
+    cost = (candidates.half_spread + candidates.fee)[rows]
+    groups = [f"group {g} left as it is: its requirement is unknown" for g in np.flatnonzero(blind).tolist()]
+    return Search(
+        programme=programme_of(book, now.by_group, series.take(rows), rows, limits, cost),
+        freed=lambda contracts: _freed(now, requirement(_after(book, candidates, rows, contracts))),
+        notes=(*groups, *notes),
+    )
+
+
+def _relief(book: ScenarioBook, candidates: Candidates, asked: float, outcome: Outcome) -> Relief:
+    now, answer = requirement(book), outcome.answer
     n = len(candidates.name)
     quantity = np.zeros(n)
     if answer is not None and answer.contracts is not None:
@@ -253,7 +286,7 @@ def _relief(
     cost = np.where(quantity == 0.0, 0.0, np.abs(quantity) * (candidates.half_spread + candidates.fee))
     premium = np.where(quantity == 0.0, 0.0, quantity * candidates.premium)
     return Relief(
-        status=status,
+        status=outcome.status,
         asked=asked,
         freed=_freed(now, after),
         cost=float(cost.sum()),
@@ -262,7 +295,7 @@ def _relief(
         trades=_lines(book, candidates, quantity, traded, cost),
         before=now,
         after=after,
-        notes=notes,
+        notes=outcome.notes,
     )
 
 

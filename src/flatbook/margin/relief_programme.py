@@ -49,14 +49,36 @@ class Answer:
 
 
 @dataclass(slots=True)
-class _Rows:
-    """Rows while they are written: each says that a sum of columns is at least a number."""
+class Draft:
+    """A programme while it is written: each row says that a sum of columns is at least a number."""
 
+    candidates: int
+    unit: float
+    columns: int
     row: list[Ints]
     column: list[Ints]
     value: list[Floats]
-    lower: list[Floats]
+    row_lower: list[Floats]
+    column_lower: list[Floats]
     count: int = 0
+
+    @classmethod
+    def of(cls, candidates: int, groups: int, now: float) -> "Draft":
+        """The columns of candidates and of groups that need `now` together, and no rows."""
+        columns = 2 * candidates + groups
+        unit = now / _PARTS if now > 0.0 else 1.0
+        return cls(candidates, unit, columns, [], [], [], [], [np.zeros(columns)])
+
+    def epigraph(self, place: int) -> Ints:
+        """The column of the requirement of the group at `place`."""
+        return np.array([2 * self.candidates + place])
+
+    def new_columns(self, many: int, lower: float) -> Ints:
+        """So many columns more, none below `lower`."""
+        own = self.columns + np.arange(many)
+        self.columns += many
+        self.column_lower.append(np.full(many, lower))
+        return own
 
     def add(self, block: Floats, columns: Ints, lower: Floats, *own: tuple[Ints, float]) -> None:
         """Rows of dense `block` over `columns`, each with columns of its own."""
@@ -70,8 +92,50 @@ class _Rows:
             self.row.append(here)
             self.column.append(np.broadcast_to(column, (n,)).astype(np.int64))
             self.value.append(np.full(n, value))
-        self.lower.append(lower)
+        self.row_lower.append(lower)
         self.count += n
+
+    def add_profits(
+        self, series: ScenarioSeries, members: Ints, profit: Floats, share: float, *own: tuple[Ints, float]
+    ) -> None:
+        """Rows of `share` times what `profit` (float64[m]) becomes with the trades in the candidates `members`."""
+        per_contract = series.pnl[members].T * (share / self.unit)
+        self.add(
+            np.concatenate((per_contract, -per_contract), axis=1),
+            np.concatenate((members, self.candidates + members)),
+            -share * profit / self.unit,
+            *own,
+        )
+
+    def add_minimum(self, series: ScenarioSeries, members: Ints, minimum: float, epigraph: Ints) -> None:
+        """A group's minimum charge, `minimum` now, with that of each position that its candidates `members` change."""
+        charged = members[(series.minimum_long[members] > 0.0) | (series.minimum_short[members] > 0.0)]
+        long_, short = series.minimum_long[charged], series.minimum_short[charged]
+        held = series.quantity[charged]
+        elsewhere = minimum - (long_ * np.maximum(held, 0.0) + short * np.maximum(-held, 0.0)).sum()
+        own = self.new_columns(charged.size, 0.0)
+        least = np.array([max(float(elsewhere), 0.0)]) / self.unit
+        self.add(np.full((1, charged.size), -1.0), own, least, (epigraph, 1.0))
+        both = np.concatenate((charged, self.candidates + charged))
+        for rate in (long_, -short):
+            slope = np.diag(rate / self.unit)
+            self.add(np.concatenate((-slope, slope), axis=1), both, rate * held / self.unit, (own, 1.0))
+
+    def finished(self, now: float, rows: Ints, groups: Ints, limits: Floats, cost: Floats) -> Programme:
+        """The programme of what was written; parameters as the fields of `Programme`."""
+        return Programme(
+            rows=rows,
+            groups=groups,
+            now=now,
+            unit=self.unit,
+            cost=cost,
+            limits=limits,
+            row_of=_joined(self.row, np.int64),
+            column_of=_joined(self.column, np.int64),
+            coefficient=_joined(self.value, np.float64),
+            row_lower=_joined(self.row_lower, np.float64),
+            column_lower=np.concatenate(self.column_lower),
+        )
 
 
 def programme_of(
@@ -97,123 +161,42 @@ def programme_of(
     cost : float64[k]
         Currency per contract.
     """
-    k = series.quantity.size
     group_of = book.group_of_class[series.class_of]
     groups = np.unique(group_of)
     now = float(now_by_group[groups].sum())
-    unit = now / _PARTS if now > 0.0 else 1.0
-    written = _Rows([], [], [], [])
-    columns = 2 * k + groups.size
-    lower = [np.zeros(2 * k + groups.size)]
+    draft = Draft.of(series.quantity.size, groups.size, now)
     for place, g in enumerate(groups.tolist()):
-        epigraph = np.array([2 * k + place])
+        epigraph = draft.epigraph(place)
         members = np.flatnonzero(group_of == g)
         classes = np.flatnonzero(book.group_of_class == g)
-        partial = bool((book.gain_counted[classes] < 1.0).any())
-        if partial:
-            n_counted = _partial_rows(written, book, series, members, classes, unit, columns, epigraph)
-            columns += n_counted
-            lower.append(np.full(n_counted, -_INFINITE))
+        if (book.gain_counted[classes] < 1.0).any():
+            _add_partial(draft, book, series, members, classes, epigraph)
         else:
-            _whole_rows(written, book, series, members, classes, unit, epigraph)
-        n_charges = _minimum_rows(written, book, series, members, g, unit, columns, epigraph)
-        columns += n_charges
-        lower.append(np.zeros(n_charges))
-    return Programme(
-        rows=rows,
-        groups=groups,
-        now=now,
-        unit=unit,
-        cost=cost,
-        limits=limits,
-        row_of=_joined(written.row, np.int64),
-        column_of=_joined(written.column, np.int64),
-        coefficient=_joined(written.value, np.float64),
-        row_lower=_joined(written.lower, np.float64),
-        column_lower=np.concatenate(lower),
-    )
+            draft.add_profits(series, members, book.pnl[classes].sum(axis=0), 1.0, (epigraph, 1.0))
+        draft.add_minimum(series, members, float(book.minimum[g]), epigraph)
+    return draft.finished(now, rows, groups, limits, cost)
 
 
-def _whole_rows(
-    written: _Rows,
+def _add_partial(
+    draft: Draft,
     book: ScenarioBook,
     series: ScenarioSeries,
     members: Ints,
     classes: Ints,
-    unit: float,
     epigraph: Ints,
 ) -> None:
-    """Rows of a group whose gains count whole: one for each scenario."""
-    per_contract = series.pnl[members].T / unit
-    written.add(
-        np.concatenate((per_contract, -per_contract), axis=1),
-        np.concatenate((members, series.quantity.size + members)),
-        -book.pnl[classes].sum(axis=0) / unit,
-        (epigraph, 1.0),
-    )
-
-
-def _partial_rows(
-    written: _Rows,
-    book: ScenarioBook,
-    series: ScenarioSeries,
-    members: Ints,
-    classes: Ints,
-    unit: float,
-    first: int,
-    epigraph: Ints,
-) -> int:
     """Rows of a group whose gains count in part: min(p, share p) is the largest number at most p and at most share p."""
-    k, m = series.quantity.size, book.pnl.shape[1]
+    m = book.pnl.shape[1]
     touched = [c for c in classes.tolist() if (series.class_of[members] == c).any()]
     still = [c for c in classes.tolist() if c not in touched]
     fixed = np.minimum(book.pnl[still], book.gain_counted[still, None] * book.pnl[still]).sum(axis=0)
-    counted = [first + place * m + np.arange(m) for place in range(len(touched))]
-    written.add(
-        np.zeros((m, 0)),
-        np.zeros(0, dtype=np.int64),
-        -fixed / unit,
-        (epigraph, 1.0),
-        *((own, 1.0) for own in counted),
-    )
+    counted = [draft.new_columns(m, -_INFINITE) for _ in touched]
+    none = np.zeros(0, dtype=np.int64)
+    draft.add_profits(series, none, fixed, 1.0, (epigraph, 1.0), *((own, 1.0) for own in counted))
     for own, c in zip(counted, touched, strict=True):
         mine = members[series.class_of[members] == c]
-        per_contract = series.pnl[mine].T / unit
-        block = np.concatenate((per_contract, -per_contract), axis=1)
         for share in dict.fromkeys((1.0, float(book.gain_counted[c]))):
-            written.add(
-                share * block,
-                np.concatenate((mine, k + mine)),
-                -share * book.pnl[c] / unit,
-                (own, -1.0),
-            )
-    return len(touched) * int(m)
-
-
-def _minimum_rows(
-    written: _Rows,
-    book: ScenarioBook,
-    series: ScenarioSeries,
-    members: Ints,
-    group: int,
-    unit: float,
-    first: int,
-    epigraph: Ints,
-) -> int:
-    """The group's minimum charge, with that of each position that candidates change."""
-    k = series.quantity.size
-    charged = members[(series.minimum_long[members] > 0.0) | (series.minimum_short[members] > 0.0)]
-    long_, short, held = series.minimum_long[charged], series.minimum_short[charged], series.quantity[charged]
-    elsewhere = book.minimum[group] - (long_ * np.maximum(held, 0.0) + short * np.maximum(-held, 0.0)).sum()
-    own = first + np.arange(charged.size)
-    written.add(
-        np.full((1, charged.size), -1.0), own, np.array([max(float(elsewhere), 0.0)]) / unit, (epigraph, 1.0)
-    )
-    both = np.concatenate((charged, k + charged))
-    for rate in (long_, -short):
-        slope = np.diag(rate / unit)
-        written.add(np.concatenate((-slope, slope), axis=1), both, rate * held / unit, (own, 1.0))
-    return int(charged.size)
+            draft.add_profits(series, mine, book.pnl[c], share, (own, -1.0))
 
 
 def solve(programme: Programme, at_most: float | None, cost_gap: float = COST_GAP) -> Answer | None:

@@ -107,7 +107,7 @@ def compare(
     rows = [(expected.get(key), newest.get(key)) for key in keys]
     reason = [_why_not(ours, theirs, limits, now_ns) for ours, theirs in rows]
     ours = np.array([math.nan if one is None else one.requirement for one, _ in rows], dtype=np.float64)
-    usable = np.array([not why or why == _OWN_UNKNOWN for why in reason], dtype=np.bool_)
+    usable = np.array([why in ("", _OWN_UNKNOWN, NO_POSITIONS) for why in reason], dtype=np.bool_)
     said = np.array([math.nan if one is None else one.requirement for _, one in rows], dtype=np.float64)
     theirs = np.where(usable, said, np.nan)
     difference = theirs - ours
@@ -132,6 +132,7 @@ def _first(*those: OwnRequirement | ReportedRequirement | None) -> OwnRequiremen
     return next(one for one in those if one is not None)
 
 
+NO_POSITIONS = "no positions of that account here"
 _OWN_UNKNOWN = "our own requirement is unknown"
 
 
@@ -170,7 +171,8 @@ def _why_not(
             ours is not None and ours.currency != theirs.currency,
             f"in {theirs.currency}, ours is in {ours.currency if ours else ''}",
         ),
-        (ours is None or math.isnan(ours.requirement), _OWN_UNKNOWN),
+        (ours is None, NO_POSITIONS),
+        (ours is not None and math.isnan(ours.requirement), _OWN_UNKNOWN),
     )
     return next((why for wrong, why in tests if wrong), "")
 

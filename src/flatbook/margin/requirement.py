@@ -7,6 +7,8 @@ from typing import Any
 
 from flatbook.model.table import Floats
 
+CANDIDATE_LOST = "what one contract more would change cannot be told"  # of a row of quantity 0
+
 
 class Method(StrEnum):
     """The capital methods."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from flatbook.margin.leg_values import NO_TIME_VALUE_VOL, MarkedLegs, carry_yield, mark, values_at
 from flatbook.margin.legs import LegKind, Legs, ProductClass
+from flatbook.margin.requirement import CANDIDATE_LOST
 from flatbook.margin.span_parameters import ScanRanges, SpanCommodity, SpanParameters
 from flatbook.model.errors import Fault, fail_on
 from flatbook.model.table import Bools, Floats, Ints
@@ -256,7 +257,9 @@ def _notes(marked: MarkedLegs, commodities: list[SpanCommodity], generic: tuple[
         )
     for row, (note, trouble) in enumerate(zip(marked.notes, marked.unpriced, strict=True)):
         if trouble:
-            said.append(f"{legs.where[row]}: no price, so no requirement: {trouble}")
+            held = legs.quantity[row] != 0.0
+            text = f"no price, so no requirement: {trouble}" if held else f"{trouble}; {CANDIDATE_LOST}"
+            said.append(f"{legs.where[row]}: {text}")
         elif note:
             said.append(f"{legs.where[row]}: {note}")
     mixed: dict[str, set[float]] = {}

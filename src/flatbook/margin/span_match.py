@@ -12,8 +12,10 @@ from flatbook.margin.legs import LegKind, Legs
 from flatbook.margin.span_arrays import DAYS_A_YEAR, SpanContracts
 from flatbook.margin.span_parameters import InterSpread, SpanCommodity
 from flatbook.model.errors import Fault, fail_on
+from flatbook.model.table import Ints
 
 _STRIKE_TOLERANCE = 1e-9  # relative
+_ALIKE = 1e-9  # relative: sizes of one contract, scaled to one unit
 _MOST_SHOWN = 5
 _Index = dict[tuple[str, int], list[int]]
 
@@ -35,7 +37,7 @@ def contracts_in(file: SpanFile, legs: Legs, match_days: float) -> SpanContracts
     Raises
     ------
     FaultsError
-        For each leg that the file does not hold.
+        For each leg that the file does not hold, or holds more than once with different numbers.
     """
     index: _Index = {}
     for row, (product, combined, kind) in enumerate(
@@ -46,11 +48,13 @@ def contracts_in(file: SpanFile, legs: Legs, match_days: float) -> SpanContracts
     faults: list[Fault] = []
     rows = []
     for leg in range(len(legs)):
-        at = _find(file.contracts, index, legs, leg, match_days)
-        if at is None:
+        found_rows = _find(file.contracts, index, legs, leg, match_days)
+        if not found_rows.size:
             faults.append(_missing(file, index, legs, leg))
+        elif not _alike(file.contracts, found_rows):
+            faults.append(_several(file, found_rows, legs, leg))
         else:
-            rows.append(at)
+            rows.append(int(found_rows[0]))
     fail_on(faults)
     found = file.contracts.take(np.array(rows, dtype=np.int64))
     scale = legs.multiplier / found.multiplier
@@ -65,19 +69,37 @@ def contracts_in(file: SpanFile, legs: Legs, match_days: float) -> SpanContracts
     )
 
 
-def _find(contracts: SpanContracts, index: _Index, legs: Legs, leg: int, match_days: float) -> int | None:
+def _find(contracts: SpanContracts, index: _Index, legs: Legs, leg: int, match_days: float) -> Ints:
+    """The rows with the leg's terms whose expiry is nearest; where there are several, those of its own product."""
     kind = int(legs.kind[leg])
     rows = np.array(index.get((legs.underlying[leg], kind), ()), dtype=np.int64)
     if rows.size and legs.is_option[leg]:
         strike = legs.strike[leg]
         rows = rows[np.abs(contracts.strike[rows] - strike) <= _STRIKE_TOLERANCE * abs(strike)]
-    if not rows.size:
-        return None
-    if kind == LegKind.STOCK:
-        return int(rows[0])
-    days = np.abs(contracts.years[rows] - legs.years[leg]) * DAYS_A_YEAR
-    nearest = int(np.argmin(days))
-    return int(rows[nearest]) if days[nearest] <= match_days else None
+    if rows.size and kind != LegKind.STOCK:
+        days = np.abs(contracts.years[rows] - legs.years[leg]) * DAYS_A_YEAR
+        rows = rows[(days == days.min()) & (days <= match_days)]
+    own = [row for row in rows.tolist() if contracts.underlying[row] == legs.underlying[leg]]
+    return np.array(own, dtype=np.int64) if own else rows
+
+
+def _alike(contracts: SpanContracts, rows: Ints) -> bool:
+    """Whether the rows say the same for one unit of the underlying, so that it is one which of them counts."""
+    told = np.column_stack(
+        (contracts.loss[rows], contracts.delta[rows], contracts.value[rows], contracts.short_minimum[rows])
+    )
+    each = told / contracts.multiplier[rows, None]
+    return bool(np.allclose(each, each[0], rtol=_ALIKE, atol=0.0, equal_nan=True))
+
+
+def _several(file: SpanFile, rows: Ints, legs: Legs, leg: int) -> Fault:
+    where = ", ".join(file.contracts.where[row] for row in rows[:_MOST_SHOWN].tolist())
+    return Fault(
+        where=legs.where[leg],
+        found=f"{rows.size} contracts of {file.name} with different numbers: {where}",
+        expected="one contract of the file",
+        action="name the product in the leg, or leave one of them in the file",
+    )
 
 
 def _missing(file: SpanFile, index: _Index, legs: Legs, leg: int) -> Fault:

@@ -13,7 +13,7 @@ import numpy as np
 
 from flatbook.margin.leg_values import NO_TIME_VALUE_VOL, MarkedLegs, mark, pnl_at, values_at
 from flatbook.margin.legs import LegKind, Legs, ProductClass, faults_of
-from flatbook.margin.requirement import AccountRequirement
+from flatbook.margin.requirement import CANDIDATE_LOST, AccountRequirement
 from flatbook.margin.tims_groups import (
     NO_GROUP,
     OffsetTree,
@@ -50,9 +50,9 @@ def capital(legs: Legs, parameters: TimsParameters) -> AccountRequirement:
         Naming the row of everything that cannot be, or that has no range.
     """
     fail_on(faults_of(legs))
-    merged, series_of = merged_series(legs)
+    marked, series_of = merged_series(legs)
+    merged = marked.legs
     book = book_of(merged, parameters)
-    marked = mark(merged)
     pnl = pnl_at(marked, 1.0 + book.moves[book.class_of])
     result = tims_requirement(pnl, merged.quantity, book.class_of, book.minimum_per_contract, book.tree)
     bought, sold = marginal(result, pnl, merged.quantity, book.class_of, book.minimum_per_contract)
@@ -93,9 +93,9 @@ def requirement_at(legs: Legs, spot_moves: Floats, vol_shifts: Floats, parameter
         In the currency of the method; NaN where a leg that is held has no value.
     """
     fail_on(faults_of(legs))
-    merged, _ = merged_series(legs)
+    marked, _ = merged_series(legs)
+    merged = marked.legs
     book = book_of(merged, parameters)
-    marked = mark(merged)
     factor, moves = book.factor[book.class_of], book.moves[book.class_of]
     points = np.concatenate((np.ones((len(merged), 1)), 1.0 + moves), axis=1)
     out = np.full((spot_moves.size, vol_shifts.size), np.nan)
@@ -203,8 +203,13 @@ def _fault(legs: Legs, row: int, found: str, expected: str, action: str) -> Faul
     )
 
 
-def merged_series(legs: Legs) -> tuple[Legs, Ints]:
-    """One row for each series (same terms, price and volatility) with its whole quantity, and which one each leg is of: int64[n]."""
+def merged_series(legs: Legs) -> tuple[MarkedLegs, Ints]:
+    """One row for each series, marked, with its whole quantity, and which one each leg is of: int64[n].
+
+    Rows are of one series where their terms, their marks and all that their values rest on are the same. A volatility that
+    nothing rests on, beside a price that implies another, is not part of that; nor are rate and yield but for options.
+    """
+    marked, option = mark(legs), legs.is_option
     columns = np.stack(
         [
             legs.leverage,
@@ -212,12 +217,12 @@ def merged_series(legs: Legs) -> tuple[Legs, Ints]:
             legs.kind,
             legs.strike,
             legs.years,
-            legs.american,
-            legs.price,
-            legs.vol,
+            np.where(option, legs.american, 0.0),
+            marked.price,
+            marked.vol,
             legs.multiplier,
-            legs.rate,
-            legs.dividend_yield,
+            np.where(option, legs.rate, 0.0),
+            np.where(option, legs.dividend_yield, 0.0),
         ],
         axis=1,
     )
@@ -226,7 +231,15 @@ def merged_series(legs: Legs) -> tuple[Legs, Ints]:
     series_of = np.array([at.setdefault(key, len(at)) for key in same], dtype=np.int64)
     first = np.unique(series_of, return_index=True)[1]
     quantity = np.bincount(series_of, weights=legs.quantity, minlength=len(at)).astype(np.float64)
-    return replace(legs.take(first), quantity=quantity), series_of
+    rows = first.tolist()
+    one_each = MarkedLegs(
+        legs=replace(legs.take(first), quantity=quantity),
+        price=marked.price[first],
+        vol=marked.vol[first],
+        notes=tuple(marked.notes[row] for row in rows),
+        unpriced=tuple(marked.unpriced[row] for row in rows),
+    )
+    return one_each, series_of
 
 
 def _notes(marked: MarkedLegs, pnl: Floats) -> tuple[str, ...]:
@@ -237,8 +250,8 @@ def _notes(marked: MarkedLegs, pnl: Floats) -> tuple[str, ...]:
         marked.legs.where, marked.notes, marked.unpriced, missing, marked.legs.quantity, strict=True
     ):
         if lost:
-            what = "the requirement" if quantity != 0.0 else "what one contract more would change"
-            out.append(f"{where}: {reason or 'no value at some point'}; {what} cannot be told")
+            what = "the requirement cannot be told" if quantity != 0.0 else CANDIDATE_LOST
+            out.append(f"{where}: {reason or 'no value at some point'}; {what}")
         elif note:
             out.append(f"{where}: {note}")
     return tuple(out)

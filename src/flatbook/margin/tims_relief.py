@@ -1,13 +1,8 @@
-"""Margin relief of an account that is margined by the TIMS methods: its book as scenario rows, and the full run after the trades.
+"""Margin relief of an account that is margined by the TIMS methods: the cheapest trades, and the full run after them.
 
-`relief` knows one level of offsets. A tree is brought to it exactly where it can be: members whose gains count whole add up,
-and a chain of groups with one member each counts a gain by the product of its offsets. What stays nested is bounded: the
-group's profit now is kept as it is, and beside it the profit of all trades in one class counts in full where it is a loss, by
-the product of the offsets on the way to the top where it is a gain. An offset, min(y, o y), grows with y and counts a sum at
-no less than its parts one by one, so at every level trades bring at least what is counted: what is bounded is never too much.
-What is told as freed is always the full run of the method on the book after the trades.
-
-Source: FINRA Rule 4210(g) and 17 CFR 240.15c3-1a for offsets and minimum charges.
+The programme is exact for offsets of any depth (`tims_programme`). What is told as freed is always the full run of the method
+on the book after the trades. Where the search ends at its limit, answers that were found for other amounts count too, and
+contracts that a full run can spare are taken away again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,15 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from flatbook.margin.leg_values import MarkedLegs, mark, pnl_at
-from flatbook.margin.legs import Legs, ProductClass, faults_of
-from flatbook.margin.marginal import ScenarioBook, ScenarioSeries
-from flatbook.margin.relief import SHARES, Candidates, Relief, ReliefStatus
-from flatbook.margin.relief import free as free_by_rows
-from flatbook.margin.relief import most as most_by_rows
+from flatbook.margin.leg_values import MarkedLegs, pnl_at
+from flatbook.margin.legs import LegKind, Legs, ProductClass, faults_of
+from flatbook.margin.marginal import ScenarioSeries
+from flatbook.margin.relief import (
+    SHARES,
+    Candidates,
+    Outcome,
+    ReliefStatus,
+    Search,
+    search_free,
+    search_most,
+    usable,
+)
 from flatbook.margin.tims import TimsBook, book_of, merged_series, name_of
-from flatbook.margin.tims_groups import NO_GROUP, TimsResult, tims_requirement
+from flatbook.margin.tims_groups import NO_GROUP, TimsResult, marginal, tims_requirement
 from flatbook.margin.tims_parameters import TimsParameters
+from flatbook.margin.tims_programme import tims_programme
 from flatbook.model.errors import InvalidValueError, fail_on
 from flatbook.model.table import Floats, Ints
 
@@ -55,27 +58,29 @@ class Listing:
 class ReliefMarket:
     """An account and what it may trade, as the programme and the full run take them; n series, k candidates, m points."""
 
-    book: ScenarioBook
+    now: TimsResult
     candidates: Candidates
-    bounded: tuple[
-        str, ...
-    ]  # parts of the account whose nested offsets are bounded; empty: the programme is exact
     notes: tuple[str, ...]
     tims: TimsBook
     pnl: Floats  # [n, m] of one contract
     quantity: Floats  # [n] held
     series_of: Ints  # [k] which series each candidate is
 
+    def after(self, traded: Floats) -> Floats:
+        """float64[n]: held after `traded` (float64[k], negative sold)."""
+        added = np.bincount(self.series_of, weights=traded, minlength=self.quantity.size)
+        return np.asarray(self.quantity + added)
+
     def run(self, traded: Floats) -> TimsResult:
         """The full run of the method after `traded` (float64[k], negative sold)."""
-        added = np.bincount(self.series_of, weights=traded, minlength=self.quantity.size)
+        tims = self.tims
         return tims_requirement(
-            self.pnl,
-            self.quantity + added,
-            self.tims.class_of,
-            self.tims.minimum_per_contract,
-            self.tims.tree,
+            self.pnl, self.after(traded), tims.class_of, tims.minimum_per_contract, tims.tree
         )
+
+    def freed(self, traded: Floats) -> float:
+        """What `traded` frees, by a full run."""
+        return self.now.requirement - self.run(traded).requirement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +129,7 @@ class TimsRelief:
         DecidingPoint | None
     )  # of the part that needs most after the trades; None where nothing is held then
     trades: tuple[TimsTrade, ...]
-    bounded: tuple[str, ...]
+    proven: bool  # the search went to its end: else less cost, or more, may be possible
     notes: tuple[str, ...]
 
     @property
@@ -156,32 +161,30 @@ def relief_market(legs: Legs, listing: Listing, parameters: TimsParameters) -> R
     offered, notes = _as_held(legs, listing.legs)
     both = _joined(legs, offered)
     fail_on(faults_of(both))
-    series, series_of = merged_series(both)
+    marked, series_of = merged_series(both)
+    series = marked.legs
     tims = book_of(series, parameters)
-    marked = mark(series)
     pnl = pnl_at(marked, 1.0 + tims.moves[tims.class_of])
     now = tims_requirement(pnl, series.quantity, tims.class_of, tims.minimum_per_contract, tims.tree)
     if np.isnan(now.requirement):
         msg = f"the requirement of account {legs.group[0]} cannot be told, so none of it can be freed"
         raise InvalidValueError(msg)
     mine = series_of[len(legs) :]
-    book, term_of_class, bounded = scenario_book(now, tims.class_of[mine])
     return ReliefMarket(
-        book=book,
+        now=now,
         candidates=_candidates(
             listing,
             marked,
             mine,
             ScenarioSeries(
                 pnl=pnl[mine],
-                class_of=term_of_class[tims.class_of[mine]],
+                class_of=tims.class_of[mine],
                 quantity=series.quantity[mine],
                 minimum_long=tims.minimum_per_contract[mine],
                 minimum_short=tims.minimum_per_contract[mine],
             ),
         ),
-        bounded=bounded,
-        notes=(*notes, *_other_prices(legs, offered)),
+        notes=(*notes, *_other_prices(legs, offered), *_odd_quotes(listing, offered, marked.price[mine])),
         tims=tims,
         pnl=pnl,
         quantity=series.quantity,
@@ -191,189 +194,160 @@ def relief_market(legs: Legs, listing: Listing, parameters: TimsParameters) -> R
 
 def free(market: ReliefMarket, asked: float) -> TimsRelief:
     """The cheapest whole contracts that free `asked` (above 0); where there are none, the cheapest that free the most."""
-    return _confirmed(market, free_by_rows(market.book, market.candidates, asked))
+    return _confirmed(market, search_free(_search(market), asked), asked)
 
 
 def most(market: ReliefMarket) -> TimsRelief:
     """The cheapest whole contracts that free as much as can be, to within 0.1 % of the requirement."""
-    return _confirmed(market, most_by_rows(market.book, market.candidates))
+    return _confirmed(market, search_most(_search(market)), np.inf)
 
 
 def menu(market: ReliefMarket, full: TimsRelief, shares: Sequence[float] = SHARES) -> tuple[TimsRelief, ...]:
     """What it costs to free each share of `full`, the answer of `most`; nothing where nothing can be freed."""
     if not full.freed > 0.0:
         return ()
-    return tuple(full if share == 1.0 else free(market, share * full.freed) for share in shares)
+    return undominated([full if share == 1.0 else free(market, share * full.freed) for share in shares])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Term:
-    """A part of a group's profit: min(v, share v) of the profit of some classes together."""
+def undominated(answers: Sequence[TimsRelief]) -> tuple[TimsRelief, ...]:
+    """The same answers, each with the trades of another one where those free enough for less.
 
-    classes: tuple[int, ...]  # none: it stays as it is
-    profit: Floats
-    share: float
+    Enough is what was asked, or what the answer itself frees where that is less. Costs within their tolerance, and searches
+    that ended at their limit, leave such cases.
 
-
-def scenario_book(now: TimsResult, traded: Ints) -> tuple[ScenarioBook, Ints, tuple[str, ...]]:
-    """A book of one level of offsets that never frees more than the tree of `now` does, for trades in the classes `traded`.
-
-    Returns
-    -------
-    ScenarioBook
-        A group for each node that no group holds; its requirement now is that of `now`.
-    int64[n_classes]
-        Where the trades of each class go.
-    tuple of str
-        The nodes that are bounded; the others are exact.
+    Parameters
+    ----------
+    answers : sequence of TimsRelief
+        Of one account and one listing.
     """
-    tree = now.tree
-    tops = np.flatnonzero(tree.parent == NO_GROUP)
-    touched = set(traded.tolist())
-    term_of_class = np.zeros(tree.n_classes, dtype=np.int64)
-    terms: list[_Term] = []
-    group_of: list[int] = []
-    bounded = []
-    for group, top in enumerate(tops.tolist()):
-        own, is_bounded = _terms(now, top, touched)
-        for term in own:
-            term_of_class[list(term.classes)] = len(terms)
-            terms.append(term)
-            group_of.append(group)
-        if is_bounded:
-            bounded.append(name_of(tree, top))
-    book = ScenarioBook(
-        pnl=np.array([term.profit for term in terms]).reshape(len(terms), now.pnl.shape[1]),
-        group_of_class=np.array(group_of, dtype=np.int64),
-        gain_counted=np.array([term.share for term in terms]),
-        minimum=now.minimum[tops],
+    return tuple(_best(one, answers) for one in answers)
+
+
+def _best(one: TimsRelief, answers: Sequence[TimsRelief]) -> TimsRelief:
+    enough = min(one.asked, one.freed) - _EXACT * one.before
+    others = [other for other in answers if other.trades and other.freed >= enough]
+    best = min(others, key=lambda other: other.cost, default=one)
+    if not (one.trades and best.cost < one.cost):
+        return one
+    found = {name: getattr(best, name) for name in _OF_TRADES}
+    return replace(one, **found)
+
+
+_OF_TRADES = ("freed", "cost", "premium", "after", "decides", "trades")
+
+
+def _search(market: ReliefMarket) -> Search:
+    candidates = market.candidates
+    rows, limits, notes = usable(candidates, np.zeros(len(candidates.name), dtype=np.bool_))
+    cost = (candidates.half_spread + candidates.fee)[rows]
+    return Search(
+        programme=tims_programme(market.now, candidates.series.take(rows), rows, limits, cost),
+        freed=lambda contracts: market.freed(_traded(market, rows, contracts)),
+        notes=notes,
     )
-    return book, term_of_class, tuple(bounded)
 
 
-def _terms(now: TimsResult, node: int, touched: set[int]) -> tuple[list[_Term], bool]:
-    """The terms that a node's profit is the sum of, and whether trades in them are only bounded."""
-    tree = now.tree
-    if node < tree.n_classes:
-        if node not in touched and not now.pnl[node].any():
-            return [], False
-        return [_Term(classes=(node,), profit=now.pnl[node], share=1.0)], False
-    out: list[_Term] = []
-    bounded = False
-    for member in np.flatnonzero(tree.parent == node).tolist():
-        share = float(tree.offset[member])
-        terms, inside = _terms(now, member, touched)
-        bounded |= inside
-        if share == 1.0:
-            out += terms
-        elif len(terms) == 1:
-            out.append(replace(terms[0], share=terms[0].share * share))
-        else:
-            bounded |= any(one in touched for term in terms for one in term.classes)
-            profit = now.pnl[member]
-            out.append(_Term(classes=(), profit=np.minimum(profit, share * profit), share=1.0))
-            out += [
-                replace(term, profit=np.zeros(profit.size), share=term.share * share)
-                for term in terms
-                if term.classes
-            ]
-    whole = [term for term in out if term.share == 1.0]
-    if len(whole) > 1:
-        together = _Term(
-            classes=tuple(one for term in whole for one in term.classes),
-            profit=np.sum([term.profit for term in whole], axis=0),
-            share=1.0,
-        )
-        out = [together, *(term for term in out if term.share != 1.0)]
-    return out, bounded
+def _traded(market: ReliefMarket, rows: Ints, contracts: Floats) -> Floats:
+    """float64[k] of all candidates."""
+    out = np.zeros(len(market.candidates.name))
+    out[rows] = contracts
+    return out
 
 
-def _confirmed(market: ReliefMarket, found: Relief) -> TimsRelief:
+def _confirmed(market: ReliefMarket, found: Outcome, asked: float) -> TimsRelief:
     """What the programme found, by full runs of the method."""
+    answer = found.answer
     quantity = np.zeros(len(market.candidates.name))
-    for line in found.trades:
-        quantity[line.row] = line.quantity
-    before = market.run(np.zeros(quantity.size))
-    if market.bounded:
-        quantity = _trimmed(market, before.requirement, quantity, found.asked)
-    order = [line.row for line in found.trades if quantity[line.row] != 0.0]
-    after = market.run(quantity)
-    freed = before.requirement - after.requirement if order else 0.0
-    status = found.status
-    if status is ReliefStatus.MOST and freed >= found.asked * (1.0 - _EXACT):
-        status = ReliefStatus.FREED
-    lines = _lines(market, before, quantity, order)
+    if answer is not None and answer.contracts is not None:
+        quantity = _trimmed(market, _traded(market, answer.rows, answer.contracts), asked)
+    before, after = market.now, market.run(quantity)
+    lines = _lines(market, quantity)
     return TimsRelief(
-        status=status,
-        asked=found.asked,
-        freed=freed,
+        status=found.status,
+        asked=asked,
+        freed=before.requirement - after.requirement if lines else 0.0,
         cost=sum(line.cost for line in lines),
         premium=sum(line.premium for line in lines),
-        cost_at_least=float("nan") if market.bounded else found.cost_at_least,
+        cost_at_least=float("nan") if answer is None else answer.cost_at_least,
         before=before.requirement,
         after=after.requirement,
         decides=_worst_part(market, after, quantity),
         trades=lines,
-        bounded=market.bounded,
+        proven=found.proven,
         notes=(*market.notes, *found.notes),
     )
 
 
-def _trimmed(market: ReliefMarket, before: float, quantity: Floats, asked: float) -> Floats:
+def _trimmed(market: ReliefMarket, quantity: Floats, asked: float) -> Floats:
     """Fewer contracts of each line, the dearest first, as long as the full run still frees what is asked.
 
     Capital freed is concave in the contracts of a line, so those that are enough are all from the least to what there is.
     """
     out = quantity.copy()
     cost = market.candidates.half_spread + market.candidates.fee
+    enough_freed = asked - _EXACT * market.now.requirement
+    if not market.freed(out) >= enough_freed:
+        return out
 
     def enough(row: int, contracts: int) -> bool:
         trial = out.copy()
         trial[row] = np.sign(quantity[row]) * contracts
-        return bool(before - market.run(trial).requirement >= asked - _EXACT * before)
+        return market.freed(trial) >= enough_freed
 
     rows = np.flatnonzero(quantity)
-    if not rows.size or not enough(int(rows[0]), int(abs(quantity[rows[0]]))):
-        return out
-    dearest_first = rows[np.argsort(-cost[rows], kind="stable")].tolist()
-    before_pass = np.zeros(quantity.size)
-    while not np.array_equal(before_pass, out):
-        before_pass = out.copy()
-        for row in dearest_first:
-            low, high = 0, int(abs(out[row]))
-            while low < high:
-                between = (low + high) // 2
-                low, high = (low, between) if enough(row, between) else (between + 1, high)
-            out[row] = np.sign(quantity[row]) * high
+    for row in rows[np.argsort(-cost[rows], kind="stable")].tolist():
+        low, high = 0, int(abs(out[row]))
+        while low < high:
+            between = (low + high) // 2
+            low, high = (low, between) if enough(row, between) else (between + 1, high)
+        out[row] = np.sign(quantity[row]) * high
     return out
 
 
-def _lines(
-    market: ReliefMarket, before: TimsResult, quantity: Floats, order: Sequence[int]
-) -> tuple[TimsTrade, ...]:
-    """The trades one after another."""
+def _lines(market: ReliefMarket, quantity: Floats) -> tuple[TimsTrade, ...]:
+    """The trades one after another, each time the one that frees most for its cost."""
     candidates, tree = market.candidates, market.tims.tree
-    lines, done, now = [], np.zeros(quantity.size), before
-    for row in order:
+    price = np.abs(quantity) * (candidates.half_spread + candidates.fee)
+    lines, done, now = [], np.zeros(quantity.size), market.now
+    left = np.flatnonzero(quantity)
+    while left.size:
+        frees = _frees(market, now, done, left, quantity[left])
+        # gains first by what a unit of cost frees, losses by how little they take
+        rank = np.where(frees > 0.0, frees / np.maximum(price[left], 1e-300), frees)
+        row = int(left[np.argmax(rank)])
+        left = left[left != row]
         done[row] = quantity[row]
         then = market.run(done)
         without = quantity.copy()
         without[row] = 0.0
         top = int(tree.top[market.tims.class_of[market.series_of[row]]])
-        freed_without = before.requirement - market.run(without).requirement
         lines.append(
             TimsTrade(
                 row=row,
                 quantity=float(quantity[row]),
                 freed=now.requirement - then.requirement,
-                freed_without=freed_without,
-                cost=float(abs(quantity[row]) * (candidates.half_spread[row] + candidates.fee[row])),
+                freed_without=market.freed(without),
+                cost=float(price[row]),
                 premium=float(quantity[row] * candidates.premium[row]),
                 decides=_decides(market, then, top, done),
             )
         )
         now = then
     return tuple(lines)
+
+
+def _frees(market: ReliefMarket, now: TimsResult, done: Floats, rows: Ints, wanted: Floats) -> Floats:
+    """float64[rows]: what `wanted` contracts of each free, one at a time, once `done` is."""
+    mine, tims = market.series_of[rows], market.tims
+    bought, sold = marginal(
+        now,
+        market.pnl[mine],
+        market.after(done)[mine],
+        tims.class_of[mine],
+        tims.minimum_per_contract[mine],
+        np.abs(wanted),
+    )
+    return -np.where(wanted > 0.0, bought, sold)
 
 
 def _worst_part(market: ReliefMarket, result: TimsResult, traded: Floats) -> DecidingPoint | None:
@@ -384,11 +358,11 @@ def _worst_part(market: ReliefMarket, result: TimsResult, traded: Floats) -> Dec
 
 def _decides(market: ReliefMarket, result: TimsResult, top: int, traded: Floats) -> DecidingPoint:
     tree, classes = result.tree, np.arange(result.tree.n_classes)
-    held = market.quantity + np.bincount(market.series_of, weights=traded, minlength=market.quantity.size)
-    with_legs = np.bincount(market.tims.class_of, weights=held != 0.0, minlength=classes.size) > 0.0
+    held = market.after(traded) != 0.0
+    with_legs = np.bincount(market.tims.class_of, weights=held, minlength=classes.size) > 0.0
     point = int(np.argmin(result.pnl[top]))
     members = classes[(tree.top[classes] == top) & with_legs].tolist()
-    loss = max(-float(result.pnl[top, point]), 0.0)
+    loss = max(0.0, -float(result.pnl[top, point]))
     return DecidingPoint(
         part=name_of(tree, top),
         requirement=float(result.charge[top]),
@@ -449,6 +423,28 @@ def _other_prices(legs: Legs, offered: Legs) -> Iterator[str]:
         if product is not ProductClass.FUTURE and price != here and name not in told:
             told.add(name)
             yield f"{where}: {name} at {price:g}, the account has it at {here:g}: each row is moved from its own"
+
+
+def _odd_quotes(listing: Listing, offered: Legs, mark_price: Floats) -> Iterator[str]:
+    """Quotes that no option can have, and marks that stand outside their quotes."""
+    option, call = offered.is_option, offered.kind == LegKind.CALL
+    most = np.where(
+        call,
+        offered.underlying_price * np.exp(np.maximum(-offered.dividend_yield * offered.years, 0.0)),
+        offered.strike * np.exp(np.maximum(-offered.rate * offered.years, 0.0)),
+    )
+    # a bid alone, or an offer alone, still says on which side of it the value is
+    outside = (mark_price < listing.bid) | (mark_price > listing.ask)
+    for row in np.flatnonzero((option & (listing.bid > most)) | outside).tolist():
+        quote = f"{listing.bid[row]:g} bid" if np.isfinite(listing.bid[row]) else "no bid"
+        quote += f", {listing.ask[row]:g} offered" if np.isfinite(listing.ask[row]) else ", none offered"
+        if option[row] and listing.bid[row] > most[row]:
+            word = (
+                "call is worth more than its underlying" if call[row] else "put is worth more than its strike"
+            )
+            yield f"{offered.where[row]}: {quote}: no {word}, {most[row]:g}; its cost and premium rest on that quote"
+        else:
+            yield f"{offered.where[row]}: {quote}, its mark is {mark_price[row]:g}: the trade is valued at the mark"
 
 
 def same_contract(legs: Legs) -> list[tuple[object, ...]]:

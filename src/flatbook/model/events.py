@@ -170,6 +170,7 @@ class Fill(Event, frozen=True, kw_only=True):
     venue: str = ""
     counterparty: str = ""  # who traded with us, where it is known
     account: str = ""  # of ours
+    client_id: int = 0  # of our order, where the venue says which; 0: it does not
     strategy: str = ""  # tag under which we traded
     fee: float = 0.0  # currency paid; negative for a rebate
 
@@ -283,6 +284,9 @@ class CycleDue(Event, frozen=True, kw_only=True):
     reason: str
 
 
+REPORT_AHEAD_MAX_NS = 1_000_000_000  # that a report of capital may be dated after its receipt: clocks differ
+
+
 class CapitalReported(Event, frozen=True, kw_only=True):
     """What a venue or clearing firm says that our book must be backed with."""
 
@@ -299,27 +303,10 @@ class CapitalReported(Event, frozen=True, kw_only=True):
                 f"found {self.requirement_usd} as of {self.as_of_ns}"
             )
             raise InvalidValueError(msg)
-
-
-Told = (
-    InstrumentsListed
-    | UnderlyingQuoted
-    | ForwardQuoted
-    | QuotesSeen
-    | SessionsSeen
-    | RatesSeen
-    | DividendsSeen
-    | HistorySeen
-    | Fill
-    | FillCorrected
-    | FillBusted
-    | DeskSet
-    | OrdersWorking
-    | CapitalReported
-    | LimitsSet
-    | LimitOverridden
-    | FastMarketSet
-)
-"""What changes the state and asks for nothing."""
-
-Fact = Told | CycleDue
+        ahead_ns = self.as_of_ns - self.received_ns
+        if ahead_ns > REPORT_AHEAD_MAX_NS:
+            msg = (
+                f"capital reported by {self.source!r}: computed {ahead_ns / 1e9:,.3f} s after it was received, at most "
+                f"{REPORT_AHEAD_MAX_NS / 1e9:g} s for clocks that differ; a report of the future would shut out all before it"
+            )
+            raise InvalidValueError(msg)

@@ -9,7 +9,11 @@ from itertools import pairwise
 import msgspec
 
 from flatbook.model.factor_terms import FactorTerms
-from flatbook.model.instruments import Instrument
+from flatbook.model.flow_terms import AlphaTerms, FlowTerms
+from flatbook.model.hedge_terms import HedgeTerms, HedgingTerms
+from flatbook.model.offset_terms import OffsetTerms
+from flatbook.model.order_terms import OrderTerms
+from flatbook.model.quoting_terms import DutyTerms, FastMarketTerms, ProtectionTerms
 from flatbook.model.terms import Parameters, demand
 
 _INFINITE = float("inf")
@@ -108,34 +112,6 @@ class UnderlyingTerms(Parameters, frozen=True, kw_only=True):
         demand(
             0.0 <= self.spot_vol_interval_minutes <= 525_600.0,
             f"{name}: spot_vol_interval_minutes must be between 0 and 525600, was {self.spot_vol_interval_minutes}",
-        )
-
-
-class HedgeTerms(Parameters, frozen=True, kw_only=True):
-    """One way to trade the direction of an underlying: itself, or a future, ETF or index product related to it.
-
-    `spread` and `fee` are in currency per price unit and per contract; `correlation` is that of its returns with the
-    underlying's and decides the basis risk that a hedge leaves.
-    """
-
-    instrument: Instrument
-    lot: int = 1  # contracts; orders are whole multiples
-    spread: float  # full bid-ask spread in price units
-    fee_per_contract: float = 0.0
-    correlation: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Refuse terms that cannot be meant."""
-        name = f"hedge {self.instrument.symbol}"
-        demand(self.lot >= 1, f"{name}: lot must be a whole number of contracts from 1, was {self.lot}")
-        demand(0.0 <= self.spread < _INFINITE, f"{name}: spread must be 0 or above, was {self.spread}")
-        demand(
-            0.0 <= self.fee_per_contract < _INFINITE,
-            f"{name}: fee_per_contract must be 0 or above, was {self.fee_per_contract}",
-        )
-        demand(
-            0.0 < self.correlation <= 1.0,
-            f"{name}: correlation must be above 0 and at most 1, was {self.correlation}",
         )
 
 
@@ -261,6 +237,10 @@ class RiskAppetite(Parameters, frozen=True, kw_only=True):
     aversion_per_usd: float  # absolute risk aversion (CARA), per currency unit
     holding_days: float = 1.0  # calendar days a position is expected to be held
     vol_of_vol: float = 0.8  # annual lognormal volatility of implied volatility at 30 days
+    hurdle_per_year: float = 0.1  # what the capital behind a position must earn
+    barrier_halfway_usd: float = (
+        10_000.0  # price of a whole limit's worth of risk, half-way between its soft and its hard level
+    )
     index: str = ""  # the underlying in whose units beta-weighted delta is told
 
     def __post_init__(self) -> None:
@@ -272,6 +252,14 @@ class RiskAppetite(Parameters, frozen=True, kw_only=True):
         demand(
             0.0 < self.holding_days <= 365.0,
             f"holding_days must be above 0 and at most 365, was {self.holding_days}",
+        )
+        demand(
+            0.0 <= self.hurdle_per_year <= 10.0,
+            f"hurdle_per_year is an annual decimal from 0 to 10, was {self.hurdle_per_year}",
+        )
+        demand(
+            0.0 <= self.barrier_halfway_usd < _INFINITE,
+            f"barrier_halfway_usd must be 0 or above, was {self.barrier_halfway_usd}",
         )
         demand(
             0.0 <= self.vol_of_vol <= 5.0,
@@ -291,6 +279,16 @@ class QuotingRules(Parameters, frozen=True, kw_only=True):
     width_max: float = 5.0  # widest legal bid-ask in price units; coin-settled: in the strike's currency
     lean_max_half_spreads: float = 1.0  # how far inventory may shift a quote; never past fair value
     inventory_full_contracts: int = 100  # position in one series at which the adding side shrinks to size_min
+    fee_per_contract: float = 0.0  # USD that a fill of ours costs
+    edge_min_usd: float = 0.0  # least distance of a quote from fair value, USD per contract, above the fee
+    duty_horizon_s: float = (
+        60.0  # longest time until the next cycle: for so long headroom must carry what goes off
+    )
+    shadow_share: float = 0.8  # our own protection trips at this share of the least venue limit
+    shadow_frozen_s: float = 30.0  # for how long it keeps quotes away; 0: until it is reset
+    hedge_latency_s: float = 1.0  # from a fill until its quotes are gone and it is hedged
+    burst_loss_usd: float = 0.0  # what one burst of fills may cost; 0: no threshold is proposed
+    burst_probability: float = 0.01  # of a burst that costs more
 
     def __post_init__(self) -> None:
         """Refuse rules that cannot be meant."""
@@ -309,6 +307,27 @@ class QuotingRules(Parameters, frozen=True, kw_only=True):
         demand(
             self.inventory_full_contracts >= 1,
             f"quoting inventory_full_contracts must be 1 or more, was {self.inventory_full_contracts}",
+        )
+        for name in (
+            "fee_per_contract",
+            "edge_min_usd",
+            "shadow_frozen_s",
+            "hedge_latency_s",
+            "burst_loss_usd",
+        ):
+            value = getattr(self, name)
+            demand(0.0 <= value < _INFINITE, f"quoting {name} must be 0 or above, was {value}")
+        demand(
+            0.0 < self.duty_horizon_s < _INFINITE,
+            f"quoting duty_horizon_s must be above 0, was {self.duty_horizon_s}",
+        )
+        demand(
+            0.0 < self.shadow_share <= 1.0,
+            f"quoting shadow_share must be above 0 and at most 1, was {self.shadow_share}",
+        )
+        demand(
+            0.0 < self.burst_probability < 1.0,
+            f"quoting burst_probability must be above 0 and below 1, was {self.burst_probability}",
         )
 
 
@@ -419,13 +438,21 @@ class Desk(Parameters, frozen=True, kw_only=True):
     name: str = "desk"
     underlyings: tuple[UnderlyingTerms, ...] = ()
     hedges: tuple[HedgeTerms, ...] = ()
+    hedging: HedgingTerms = msgspec.field(default_factory=HedgingTerms)
     quoting: QuotingRules
+    duties: tuple[DutyTerms, ...] = ()
+    protections: tuple[ProtectionTerms, ...] = ()
+    fast_market: FastMarketTerms = msgspec.field(default_factory=FastMarketTerms)
     appetite: RiskAppetite
     clock: ClockTerms = msgspec.field(default_factory=ClockTerms)
     factors: FactorTerms = msgspec.field(default_factory=FactorTerms)
     events: tuple[EventTerms, ...] = ()
     groups: tuple[ProductGroup, ...] = ()
     slides: tuple[SlideTerms, ...] = USUAL_SLIDES
+    flow: tuple[FlowTerms, ...] = ()  # nothing: no trade of customers is expected
+    alpha: tuple[AlphaTerms, ...] = ()
+    orders: OrderTerms = msgspec.field(default_factory=OrderTerms)
+    offsets: OffsetTerms = msgspec.field(default_factory=OffsetTerms)
     price_stale_s: float = (
         0.0  # limits do not trust an underlying's price that is older; 0: however old it is
     )

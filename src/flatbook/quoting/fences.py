@@ -82,6 +82,8 @@ def legal_width(
         wide = both & (ask - bid > widest)
         move_bid = far_side_bid if first else ~far_side_bid
         out = both & stretch if first else np.zeros_like(both)
+        if not (wide.any() or out.any()):
+            continue
         to_bid = np.minimum(_on_step(np.maximum(ask - widest, 1), table, up=True), fence.bid_most)
         to_ask = np.maximum(_on_step(bid + widest, table, up=False), fence.ask_least)
         bid = np.where((wide | out) & move_bid, to_bid, bid)

@@ -11,8 +11,8 @@ from enum import IntEnum
 import numpy as np
 
 from flatbook.limits.ladder import Step
+from flatbook.model.obligation_terms import Exemptions, ObligationRule, Precedence
 from flatbook.model.table import Bools, Floats, Ints
-from flatbook.quoting.obligation_terms import Exemptions, ObligationRule, Precedence
 from flatbook.quoting.obligations import Duty, may_go_off
 
 _DAY_NS = 86_400_000_000_000

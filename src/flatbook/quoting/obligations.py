@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from flatbook.model.errors import InvalidValueError
+from flatbook.model.obligation_terms import Breadth, Measured, ObligationRule, Pooled
 from flatbook.model.table import Bools, Floats, Ints
-from flatbook.quoting.obligation_terms import Breadth, Measured, ObligationRule, Pooled
 
 _PPM = 1_000_000
 _MOST_NS = 2**62

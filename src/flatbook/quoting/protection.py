@@ -15,8 +15,7 @@ import numpy as np
 
 from flatbook.kernels import protection_windows as pw
 from flatbook.model.errors import InvalidValueError
-from flatbook.model.table import Bools, Floats, Ints
-from flatbook.quoting.protection_terms import (
+from flatbook.model.protection_terms import (
     TALLIES,
     Counted,
     Netting,
@@ -26,6 +25,7 @@ from flatbook.quoting.protection_terms import (
     Threshold,
     WindowKind,
 )
+from flatbook.model.table import Bools, Floats, Ints
 
 UNIT = 1_000_000  # millionths: what tallies are counted in
 FILLS_REMEMBERED = 4096  # distinct times in one sliding window; one more trips the scope

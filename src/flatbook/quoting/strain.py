@@ -22,6 +22,8 @@ class Strain:
     ask_utilisation: Floats
     bid_step: Ints
     ask_step: Ints
+    bid_released: Bools  # at a hard limit, and quoted all the same: it brings the breached ones down in sum
+    ask_released: Bools
 
 
 def strain(standing: Standing, n_rows: int) -> Strain:
@@ -37,13 +39,12 @@ def strain(standing: Standing, n_rows: int) -> Strain:
     hard = step == Step.HARD
     torn = (bid_step == Step.HARD) & (ask_step == Step.HARD) & ~(unknown & hard).any(axis=0)
     net = np.where(hard, buy, 0.0).sum(axis=0) - np.where(hard, sell, 0.0).sum(axis=0)
+    bid_released, ask_released = torn & (net <= 0.0), torn & (net > 0.0)
     return Strain(
         bid_utilisation=np.where(bid_adds, used, 0.0).max(axis=0),
         ask_utilisation=np.where(ask_adds, used, 0.0).max(axis=0),
-        bid_step=_release(bid_step, torn & (net <= 0.0)),
-        ask_step=_release(ask_step, torn & (net > 0.0)),
+        bid_step=np.where(bid_released, int(Step.ESCALATE), bid_step),
+        ask_step=np.where(ask_released, int(Step.ESCALATE), ask_step),
+        bid_released=bid_released,
+        ask_released=ask_released,
     )
-
-
-def _release(step: Ints, released: Bools) -> Ints:
-    return np.where(released, int(Step.ESCALATE), step)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from flatbook.model.instruments import TickBand
 from flatbook.model.table import Floats, InstrumentTable, Ints
 
 NO_PRICE = -1
@@ -28,11 +29,19 @@ def ask_ticks(price: Floats, table: InstrumentTable) -> Ints:
 
 def step_ticks(ticks: Ints, table: InstrumentTable) -> Ints:
     """Size of the quoting step at each price in ticks."""
-    out = np.empty(ticks.size, dtype=np.int64)
-    for bands, rows in table.rows_of_ticks:
-        from_ticks = np.array([band.from_ticks for band in bands])
-        steps = np.array([band.step_ticks for band in bands])
-        out[rows] = steps[np.maximum(np.searchsorted(from_ticks, ticks[rows], side="right") - 1, 0)]
+    groups = sorted(table.rows_of_ticks, key=lambda group: -group[1].size)
+    if not groups:
+        return np.empty(ticks.size, dtype=np.int64)
+    out = _step(ticks, groups[0][0])  # of all rows, as most of them are: a column is quicker than its rows
+    for bands, rows in groups[1:]:
+        out[rows] = _step(ticks[rows], bands)
+    return out
+
+
+def _step(ticks: Ints, bands: tuple[TickBand, ...]) -> Ints:
+    out = np.full(ticks.size, bands[0].step_ticks, dtype=np.int64)
+    for band in bands[1:]:
+        np.copyto(out, band.step_ticks, where=ticks >= band.from_ticks)
     return out
 
 

@@ -12,6 +12,7 @@ from flatbook.reports.console_lists import (
     print_quotes,
     print_residual,
     print_risk_price,
+    print_shifts,
     print_what_ifs,
 )
 from flatbook.reports.console_risk import print_risk
@@ -29,7 +30,15 @@ if TYPE_CHECKING:
 _STEP_STYLE = {"ALERT": "bold yellow3", "ESCALATE": "bold red3", "HARD": "bold white on red3"}
 _STEP_MARK = {"NORMAL": "o", "NOTIFY": "+", "ALERT": "!", "ESCALATE": "!!", "HARD": "X"}
 _BAR = 20  # characters up to the limit
-_LISTS = (print_what_ifs, print_residual, print_risk_price, print_quotes, print_inventory, print_health)
+_LISTS = (
+    print_what_ifs,
+    print_residual,
+    print_risk_price,
+    print_quotes,
+    print_shifts,
+    print_inventory,
+    print_health,
+)
 
 
 def print_plan(report: PlanReport, console: "Console") -> None:
@@ -188,23 +197,36 @@ def _hedges(report: PlanReport, console: "Console") -> None:
             f"band ±{magnitude(row.band_usd)} USD, target {brief(row.target_usd)}; " if row.band_usd else ""
         )
         console.print(styled(f"  {row.underlying}: {band}{row.reason}", "dim"))
+        notes = _hedge_notes(row)
+        if notes:
+            console.print(styled(f"    {'; '.join(notes)}", "dim"))
+
+
+def _hedge_notes(row: HedgeRow) -> tuple[str, ...]:
+    """What a person should know of a hedge beside its numbers."""
+    notes = [f"{one.symbol} lost: {one.why}" for one in row.alternatives]
+    notes += [
+        f"{one.symbol} is worked over {one.minutes:g} minutes: {one.reason}"
+        for one in row.schedule
+        if one.minutes
+    ]
+    return tuple(notes)
 
 
 def _hedge_lines(row: HedgeRow) -> list[tuple[object, ...]]:
-    trades = [*([row.chosen] if row.chosen else []), *row.alternatives]
-    if not trades:
+    if not row.legs:
         return [(row.underlying, "no hedge", "", "", "", signed(row.delta_before_usd), NOTHING)]
     return [
         (
-            row.underlying if at == 0 else "  or",
-            styled(f"{one.side} {one.contracts:,d} {one.symbol}", "bold" if at == 0 else "dim"),
+            row.underlying if at == 0 else "  or" if one.why else "  and",
+            styled(f"{one.side} {one.contracts:,d} {one.symbol}", "dim" if one.why else "bold"),
             plain(one.price, 2),
             plain(one.cost_usd),
             plain(one.basis_deviation_usd),
             signed(row.delta_before_usd),
             signed(one.delta_after_usd),
         )
-        for at, one in enumerate(trades)
+        for at, one in enumerate((*row.legs, *row.alternatives))
     ]
 
 

@@ -147,6 +147,34 @@ def _quote(row: QuoteRow, decimals: int) -> tuple[object, ...]:
     )
 
 
+def print_shifts(report: PlanReport, console: "Console") -> None:
+    """Print what a fill of the largest positions costs beside the distance of its quote, part by part."""
+    rows = [
+        (
+            row.symbol,
+            row.side,
+            "limit" if row.limits_usd is None else plain(row.shift_usd, 2),
+            *(
+                plain(part, 2)
+                for part in (
+                    row.inventory_usd,
+                    row.flow_usd,
+                    row.own_usd,
+                    row.limits_usd,
+                    row.capital_usd,
+                    row.adverse_selection_usd,
+                    row.hedge_usd,
+                )
+            ),
+        )
+        for row in report.quotes.shifts[:ROWS]
+    ]
+    titles = (
+        "A FILL COSTS\nUSD a contract", "side", "shift", "inventory", "flow", "own risk", "limits", "capital", "adverse", "hedge",
+    )  # fmt: skip
+    print_table(console, "", titles, rows, left={0, 1}, total=len(report.quotes.shifts))
+
+
 def _telling(row: QuoteRow, spot: Number) -> tuple[int, float]:
     """The largest positions, then what is nearest the money."""
     return (-abs(row.position), abs(row.strike / spot - 1.0) if spot else 0.0)

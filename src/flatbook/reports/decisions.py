@@ -3,14 +3,13 @@
 import math
 
 from flatbook.engine.cycle import Cycle
-from flatbook.hedging.propose import Candidate, Hedge
 from flatbook.limits.check import LimitStanding
 from flatbook.limits.ladder import ACTIONS
 from flatbook.model.parameters import LimitMeasure
 from flatbook.reports.columns import iso
+from flatbook.reports.hedge_rows import hedge_row
 from flatbook.reports.missing import Missing
-from flatbook.reports.numbers import brief, plain
-from flatbook.reports.schema_decisions import HedgeRow, Hedges, LimitOverride, LimitRow, ResponseRow, Trade
+from flatbook.reports.schema_decisions import Hedges, LimitOverride, LimitRow, ResponseRow
 
 LIMIT_UNITS: dict[LimitMeasure, str] = {
     LimitMeasure.SERIES_CONTRACTS: "contracts",
@@ -108,63 +107,4 @@ def responses_of(cycle: Cycle) -> tuple[ResponseRow, ...]:
 
 def hedges_of(cycle: Cycle, missing: Missing) -> Hedges:
     """One decision for each underlying with a delta or a hedge."""
-    return Hedges(rows=tuple(_hedge(one, missing) for one in cycle.hedges))
-
-
-def _hedge(hedge: Hedge, missing: Missing) -> HedgeRow:
-    path = f"hedges.rows[{hedge.underlying}]"
-    known = math.isfinite(hedge.band_usd)  # without a price of the underlying there is no delta, and no band
-
-    def number(value: float, name: str) -> float | None:
-        """A figure of this hedge."""
-        return missing.number(value if known else math.nan, f"{path}.{name}", hedge.reason)
-
-    return HedgeRow(
-        underlying=hedge.underlying,
-        delta_before_usd=number(hedge.delta_before_usd, "delta_before_usd"),
-        band_usd=number(hedge.band_usd, "band_usd"),
-        target_usd=number(hedge.target_usd, "target_usd"),
-        chosen=_trade(hedge.chosen, f"{path}.chosen", missing) if hedge.chosen else None,
-        alternatives=tuple(
-            _trade(one, f"{path}.alternatives[{one.symbol}]", missing) for one in hedge.alternatives
-        ),
-        delta_after_usd=number(hedge.delta_after_usd, "delta_after_usd"),
-        reason=hedge.reason,
-        sentence=_sentence(hedge, known=known),
-    )
-
-
-def _trade(one: Candidate, path: str, missing: Missing) -> Trade:
-    def number(value: float, name: str) -> float | None:
-        """A figure of this trade."""
-        return missing.number(value, f"{path}.{name}", "its inputs are not finite")
-
-    return Trade(
-        side=side_of(one.quantity),
-        contracts=abs(one.quantity),
-        symbol=one.symbol,
-        price=number(one.price, "price"),
-        cost_usd=number(one.cost_usd, "cost_usd"),
-        basis_deviation_usd=number(one.basis_deviation_usd, "basis_deviation_usd"),
-        delta_after_usd=number(one.delta_after_usd, "delta_after_usd"),
-        score_usd=number(one.score_usd, "score_usd"),
-    )
-
-
-def side_of(quantity: float) -> str:
-    """Which way a signed number of contracts trades."""
-    return "buy" if quantity > 0 else "sell" if quantity < 0 else "none"
-
-
-def _sentence(hedge: Hedge, *, known: bool) -> str:
-    if not known:
-        return f"{hedge.underlying}: {hedge.reason}."
-    one, before = hedge.chosen, brief(hedge.delta_before_usd)
-    if one is None:
-        return f"{hedge.underlying}: no hedge at delta {before} USD; {hedge.reason}."
-    told = (
-        f"{side_of(one.quantity).capitalize()} {abs(one.quantity):,d} {one.symbol} at {plain(one.price, 2)}: "
-        f"delta of {hedge.underlying} {before} to {brief(one.delta_after_usd)} USD, cost {plain(one.cost_usd)} USD"
-    )
-    basis = f", basis risk {plain(one.basis_deviation_usd)} USD" if one.basis_deviation_usd else ""
-    return f"{told}{basis}; {hedge.reason}."
+    return Hedges(rows=tuple(hedge_row(one, cycle, missing) for one in cycle.hedges))

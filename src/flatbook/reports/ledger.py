@@ -19,17 +19,19 @@ from flatbook.hedging.cross import held_proxies
 from flatbook.hedging.execution import even_path_deviation_usd
 from flatbook.market.clock import NS_PER_DAY
 from flatbook.market.view import EventMove
+from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.measures import CALENDAR_DAYS, Measure
-from flatbook.model.parameters import HedgeTerms, LimitMeasure
+from flatbook.model.parameters import LimitMeasure
 from flatbook.model.table import Floats
 from flatbook.reports.missing import Missing
 from flatbook.reports.schema_decisions import LedgerRow, LedgerTotals, ResidualLedger
 
-EXECUTION_S = 60.0  # a hedge is worked evenly over a minute unless somebody says otherwise
+EXECUTION_S = 60.0  # a hedge that is crossed is done evenly over a minute unless somebody says otherwise
 _NO_VOL = "no volatility of the underlying is known"
 _NO_MODEL = "the factor model knows no deviation of the book that is left: see factors.deviation_after_usd"
 _NO_EXPOSURE = "the exposure that is left cannot be told: see the same figure in residual"
 _S_PER_DAY = 86_400.0
+_MINUTES_PER_DAY = 1_440.0
 _MEASURES = (Measure.DELTA_USD, Measure.VEGA_WEIGHTED_USD_PER_POINT, Measure.GAMMA_USD_PER_PCT)
 _PER_MEASURE = np.array(
     [1.0, 1.0, 50.0]
@@ -56,7 +58,7 @@ def told_of(cycle: Cycle, *, execution_s: float = EXECUTION_S, model_usd2: float
     ----------
     cycle : Cycle
     execution_s : float
-        Seconds over which each proposed hedge is worked.
+        Seconds over which each proposed hedge that is crossed now is done; one that is worked says its own.
     model_usd2 : float, optional
         E'SE of the book that is left over the holding time; that of the risk price's own factors where it is not given.
     """
@@ -157,7 +159,7 @@ def _direction_and_volatility(cycle: Cycle) -> Iterator[Entry]:
         if not (left[u] != 0.0).any():
             continue
         delta, vega, gamma = (left[u] ** 2 * variances[u]).tolist()
-        symbols = [one.chosen.symbol for one in cycle.hedges if one.underlying == name and one.chosen]
+        symbols = [leg.symbol for one in cycle.hedges if one.underlying == name for leg in one.legs]
         source = symbols[0] if symbols else f"{name} book"
         for kind, variance, measure in (
             (RiskKind.DIRECTION, delta + gamma, LimitMeasure.DELTA_USD),
@@ -186,16 +188,21 @@ def _execution(cycle: Cycle, seconds: float) -> Iterator[Entry]:
     """The path while each proposed hedge is worked, and what trading it costs."""
     terms_of = {terms.instrument.symbol: terms for terms in cycle.desk.hedges}
     days = seconds / _S_PER_DAY
-    for hedge in cycle.hedges:
-        if hedge.chosen is None:
-            continue
-        deviation = even_path_deviation_usd(
-            traded_usd=hedge.chosen.delta_after_usd - hedge.delta_before_usd,
-            vol=float(cycle.price.spot_vol[cycle.table.underlying_of[hedge.chosen.row]]),
+    legs = ((leg, way) for hedge in cycle.hedges for leg, way in zip(hedge.legs, hedge.schedule, strict=True))
+    for leg, way in legs:
+        crossed = even_path_deviation_usd(
+            traded_usd=leg.delta_usd,
+            vol=float(cycle.price.spot_vol[cycle.table.underlying_of[leg.row]]),
             years=days / CALENDAR_DAYS,
         )
-        terms = terms_of[hedge.chosen.symbol]
-        yield _hedge_entry(cycle, terms, RiskKind.EXECUTION, deviation, hedge.chosen.cost_usd, days)
+        yield _hedge_entry(
+            cycle,
+            terms_of[leg.symbol],
+            RiskKind.EXECUTION,
+            crossed if way.now else way.deviation_usd,
+            leg.cost_usd,
+            days if way.now else way.minutes / _MINUTES_PER_DAY,
+        )
 
 
 def _hedge_entry(

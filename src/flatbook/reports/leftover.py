@@ -7,15 +7,17 @@ import numpy as np
 from flatbook.engine.cycle import Cycle
 from flatbook.exposure.factor_prior import ONE_MONTH
 from flatbook.exposure.factors import GAMMA, LEVELS, SPOT
-from flatbook.hedging.cross import held_proxies
+from flatbook.hedging.cross import HeldProxy, effectiveness, held_proxies
 from flatbook.hedging.neutral_choice import OptionOffset, option_offset
+from flatbook.hedging.products import followed, stressed_effectiveness
 from flatbook.reports.changes import changes_of
 from flatbook.reports.columns import Columns
-from flatbook.reports.decisions import side_of
 from flatbook.reports.factor_sections import name_and_unit
+from flatbook.reports.hedge_rows import NOT_TOLD, side_of
 from flatbook.reports.ledger import residual_ledger_of, told_of
 from flatbook.reports.missing import Missing
 from flatbook.reports.numbers import brief, plain
+from flatbook.reports.price_sections import parameters_of
 from flatbook.reports.schema_decisions import (
     BasisRisk,
     FactorPrice,
@@ -39,6 +41,7 @@ def residual_of(cycle: Cycle, columns: Columns, missing: Missing) -> Residual:
         scopes=changes_of(cycle, columns, cycle.residual, touched, "residual.scopes", missing),
         basis=_basis(cycle, missing),
         risk_price=tuple(_risk_price(cycle, missing, u) for u in range(len(names))),
+        price_parameters=parameters_of(cycle, missing),
         option_offsets=tuple(
             _offset(option_offset(u, cycle.residual.exposure, cycle.values, cycle.market), missing)
             for u, name in enumerate(names)
@@ -51,18 +54,26 @@ def residual_of(cycle: Cycle, columns: Columns, missing: Missing) -> Residual:
 def _basis(cycle: Cycle, missing: Missing) -> tuple[BasisRisk, ...]:
     """Of every proxy in the book once the proposed hedges are done: what is held already and what is added."""
     held = held_proxies(cycle.residual.exposure, cycle.price.spot_vol, cycle.table, cycle.desk)
-    return tuple(
-        BasisRisk(
-            underlying=one.terms.instrument.underlying,
-            symbol=one.terms.instrument.symbol,
-            deviation_usd=missing.number(
-                one.deviation_usd,
-                f"residual.basis[{one.terms.instrument.symbol}].deviation_usd",
-                "no volatility of the underlying is known",
-            ),
-            over_days=cycle.desk.appetite.holding_days,
-        )
-        for one in held
+    return tuple(_basis_of(one, cycle.desk.appetite.holding_days, missing) for one in held)
+
+
+def _basis_of(one: HeldProxy, days: float, missing: Missing) -> BasisRisk:
+    terms = one.terms
+    path, ratio = f"residual.basis[{terms.instrument.symbol}]", terms.basis_stress_ratio
+    stressed = math.nan if ratio is None else one.deviation_usd * math.sqrt(ratio)
+    return BasisRisk(
+        underlying=terms.instrument.underlying,
+        symbol=terms.instrument.symbol,
+        deviation_usd=missing.number(
+            one.deviation_usd, f"{path}.deviation_usd", "no volatility of the underlying is known"
+        ),
+        over_days=days,
+        deviation_stress_usd=missing.number(stressed, f"{path}.deviation_stress_usd", NOT_TOLD),
+        effectiveness=effectiveness(terms.correlation),
+        effectiveness_stress=missing.number(
+            stressed_effectiveness(terms), f"{path}.effectiveness_stress", NOT_TOLD
+        ),
+        followed=followed(terms),
     )
 
 

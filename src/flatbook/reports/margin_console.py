@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from flatbook.reports.console_table import print_table, styled
-from flatbook.reports.margin_report import most_released
+from flatbook.reports.margin_report import by_need, most_released
 from flatbook.reports.margin_schema import (
     AccountMargin,
     ReliefAnswer,
@@ -42,7 +42,7 @@ def print_margin(accounts: Sequence[AccountMargin], source: str, console: "Conso
     legs = tally(sum(len(one.marginal) for one in accounts), "leg")
     head = f"flatbook margin · {source} · {accounts[0].method} · {tally(len(accounts), 'account')} · {legs}"
     console.print(styled(head))
-    shown = sorted(accounts, key=_need, reverse=True)[:ACCOUNTS]
+    shown = by_need(accounts)[:ACCOUNTS]
     print_table(
         console,
         "",
@@ -69,8 +69,6 @@ def print_relief(account: AccountMargin, relief: ReliefMargin, console: "Console
     _print_trades(account, relief.answer, console)
     if relief.menu:
         _print_menu(relief.menu, console)
-    if relief.bounded:
-        console.print(styled(f"  {', '.join(relief.bounded)}: {relief.programme}", "dim"))
     _print_notes(relief.notes, console)
 
 
@@ -185,15 +183,11 @@ def packages_of(account: AccountMargin) -> list[dict[str, Any]]:
 def reported_text(told: ReportedMargin, account: AccountMargin) -> str:
     """What somebody else says, beside our own."""
     if told.reason:
-        return f"cannot be compared: {told.reason}"
+        said = "" if told.requirement is None else f"{amount(told.requirement)} "
+        return f"{said}cannot be compared: {told.reason}"
     state = "beyond its limit" if told.breach else "within its limit"
     apart = percent(told.relative, 1)
     return f"{amount(told.requirement)}, ours {amount(account.requirement)}: {apart} of ours apart, {state}"
-
-
-def _need(account: AccountMargin) -> float:
-    """What cannot be told comes first."""
-    return float("inf") if account.requirement is None else account.requirement
 
 
 def _extra_titles(accounts: Sequence[AccountMargin]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from flatbook.reports.margin_console import (
     trades_text,
     worst_text,
 )
-from flatbook.reports.margin_report import most_released
+from flatbook.reports.margin_report import by_need, most_released
 from flatbook.reports.margin_schema import AccountMargin
 from flatbook.reports.numbers import tally
 from flatbook.reports.script_text import script_text
@@ -51,9 +51,7 @@ def render_margin(accounts: Sequence[AccountMargin], source: str) -> str:
     """
     from plotly.offline import get_plotlyjs  # noqa: PLC0415 - only a page pays for it
 
-    ordered = sorted(
-        accounts, key=lambda one: (one.requirement is not None, -(one.requirement or 0.0), one.group)
-    )
+    ordered = by_need(accounts)
     drawn = ordered[:DRAWN]
     plots: dict[str, Plot] = {"requirement": requirement_plot(ordered)}
     for at, one in enumerate(drawn):

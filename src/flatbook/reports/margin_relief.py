@@ -1,4 +1,4 @@
-"""Margin relief as the report tells it: trades line by line, what they free by full runs, the menu, and which programme found them."""
+"""Margin relief as the report tells it: trades line by line, what they free by full runs, and the menu."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +12,6 @@ from flatbook.reports.margin_leg import description_of
 from flatbook.reports.margin_schema import ReliefAnswer, ReliefLine, ReliefMargin, WorstScenario
 from flatbook.reports.missing import Missing
 
-EXACT = "exact"
-BOUND = (
-    "bound: nested offsets count gains at no more than they bring, so that more may be possible, or cheaper"
-)
 UNKNOWN = "the requirement cannot be told"
 MOST = "the most that can be freed"
 MOST_FOUND = "the most that was found"
@@ -23,7 +19,6 @@ _NO_AMOUNT = "the most that can be freed was asked for"
 _NOTHING_FREED = "nothing is freed"
 _NOT_ALONE = "frees nothing in its place: later lines make it worth while"
 _NO_PROOF = "the search proved nothing"
-_BOUNDED = "not proven where nested offsets are bounded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +35,9 @@ def relief_margin(found: FoundRelief, missing: Missing) -> ReliefMargin:
     """The section `relief` of one account."""
     told = found.answer
     if told is None:
-        return ReliefMargin(programme="none", bounded=(), answer=_untold(missing), menu=(), notes=found.notes)
+        return ReliefMargin(answer=_untold(missing), menu=(), notes=found.notes)
     shares = SHARES[-len(found.menu) :] if found.menu else ()
     return ReliefMargin(
-        programme=BOUND if told.bounded else EXACT,
-        bounded=told.bounded,
         answer=_answer(found.listing, told, None, "relief.answer", missing),
         menu=tuple(
             _answer(found.listing, one, share, "relief.menu[*]", missing)
@@ -67,9 +60,7 @@ def _answer(
         cost=told.cost,
         premium=told.premium,
         cost_per_freed=missing.number(told.cost_per_freed, f"{path}.cost_per_freed", _NOTHING_FREED),
-        cost_at_least=missing.number(
-            told.cost_at_least, f"{path}.cost_at_least", _BOUNDED if told.bounded else _NO_PROOF
-        ),
+        cost_at_least=missing.number(told.cost_at_least, f"{path}.cost_at_least", _NO_PROOF),
         requirement=told.after,
         worst=None if told.decides is None else _worst(told.decides),
         trades=tuple(_lines(listing, told.trades, f"{path}.trades[*]", missing)),
@@ -77,10 +68,10 @@ def _answer(
 
 
 def _status(told: TimsRelief, *, wanted: bool) -> str:
-    """How the asking ended; a bound never proves that no more is possible."""
+    """How the asking ended; a search that did not go to its end proves no most."""
     if told.status is not ReliefStatus.MOST:
         return told.status.value
-    return (MOST_FOUND if told.bounded else MOST) + (" is less" if wanted else "")
+    return (MOST if told.proven else MOST_FOUND) + (" is less" if wanted else "")
 
 
 def _lines(

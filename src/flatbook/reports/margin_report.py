@@ -11,8 +11,8 @@ import numpy as np
 
 from flatbook import __version__
 from flatbook.margin.legs import Legs
-from flatbook.margin.reported import Comparison
-from flatbook.margin.requirement import AccountRequirement, Method
+from flatbook.margin.reported import NO_POSITIONS, Comparison
+from flatbook.margin.requirement import CANDIDATE_LOST, AccountRequirement, Method
 from flatbook.margin.span_arrays import EXTREME, PRICE_MOVES, VOL_MOVES
 from flatbook.model.table import Floats
 from flatbook.reports.margin_leg import description_of
@@ -90,10 +90,52 @@ def account_margin(answer: Answer, compared: Comparison | None = None) -> Accoun
     )
 
 
+def account_elsewhere(group: str, method: Method, compared: Comparison) -> AccountMargin:
+    """The report of an account that others report and that has no positions here: everything of our own is null."""
+    missing, strategy = Missing(), method is Method.REG_T
+    for name in (
+        "requirement",
+        "initial",
+        "maintenance",
+        *(("requirement_net_of_proceeds",) if strategy else ()),
+    ):
+        missing.note(name, NO_POSITIONS)
+    return AccountMargin(
+        flatbook_version=__version__,
+        group=group,
+        method=method.value,
+        currency=compared.currency[compared.group.index(group)],
+        requirement=None,
+        initial=None,
+        maintenance=None,
+        requirement_net_of_proceeds=None if strategy else msgspec.UNSET,
+        worst=msgspec.UNSET if strategy else None,
+        pairing=() if strategy else msgspec.UNSET,
+        scans=(),
+        marginal=(),
+        reported=tuple(_reported(group, compared, missing)),
+        detail={},
+        notes=(f"others report {group}: {NO_POSITIONS}",),
+        reasons=missing.reasons(),
+    )
+
+
+def by_need(accounts: Iterable[AccountMargin]) -> list[AccountMargin]:
+    """Those that cannot be told first, then those that need most; in USD where currencies differ and the method tells it."""
+    listed = list(accounts)
+    mixed = len({one.currency for one in listed}) > 1
+
+    def need(one: AccountMargin) -> float:
+        in_usd = one.detail.get("requirement_usd") if mixed and one.currency != "USD" else None
+        return -(in_usd or one.requirement or 0.0)
+
+    return sorted(listed, key=lambda one: (one.requirement is not None, need(one), one.group))
+
+
 def _why_unknown(answer: Answer) -> str:
     """The note of the method that says so of a row."""
     rows = [note for note in answer.requirement.notes if note.startswith(answer.legs.where)]
-    said = [note for note in rows if any(words in note for words in _SAYS_SO)]
+    said = [note for note in rows if any(words in note for words in _SAYS_SO) and CANDIDATE_LOST not in note]
     return next(iter((*said, *rows)), _UNKNOWN)
 
 
@@ -188,7 +230,7 @@ def _scan(
             scenario=worst.scenario,
             moves=worst.moves,
             vol=worst.vol,
-            loss=max(-worst.pnl, 0.0),
+            loss=max(0.0, -worst.pnl),
             minimum_binds=minimum_binds,
         ),
         points=tuple(points),

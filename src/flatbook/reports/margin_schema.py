@@ -99,8 +99,6 @@ class ReliefAnswer(Part, frozen=True, kw_only=True):
 class ReliefMargin(Part, frozen=True, kw_only=True):
     """The cheapest listed trades that free capital of an account."""
 
-    programme: str  # exact, or a bound where offsets are nested
-    bounded: tuple[str, ...]  # parts of which gains are counted at no more than they bring
     answer: ReliefAnswer
     menu: tuple[ReliefAnswer, ...]
     notes: tuple[str, ...]

@@ -1,21 +1,24 @@
 """Markouts: what trades were worth a little later, hedged of direction, by whom they were done with and where.
 
 Source: domain reference 4.16 and 4.20. Of a trade on our side s (+1 bought) at price p, with theoretical value V and delta D when it was
-done and h seconds later V', spot S' (S when done):
+done and h seconds later V', spot S' and S, each of the moment at which its value was told:
 
     edge = s (V - p),    adverse(h) = s (V' - V - D (S' - S)),    realised(h) = edge + adverse(h)
 
 each times contracts and USD of a contract. Adverse below 0 is what the other side knew; give-back is the share of the edge that it
-took: -adverse / edge. A trade whose later value is not there is in no mean; it is counted.
+took: -adverse / edge. A trade whose later value is not there is in no mean; it is counted. A middle that stands while the
+underlying moves is a value of its own moment: it is held against spot of that moment, and it is no later value where it was told
+before the trade or long before the horizon.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from flatbook.exposure.marks import Mark, worth
-from flatbook.model.events import Fact, Fill, QuotesSeen, UnderlyingQuoted
+from flatbook.model.events import Fill, QuotesSeen, UnderlyingQuoted
+from flatbook.model.facts import Fact
 from flatbook.model.instruments import Side
 from flatbook.model.measures import Measure
 from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
@@ -33,7 +36,8 @@ class Track:
     at_ns: Ints  # int64[t], ascending
     rows: Ints  # int64[k] of the instrument table, ascending
     value: Floats  # float64[t, k] quote currency; NaN where there is none
-    spot: Floats  # float64[t, k] of its underlying
+    told_ns: Ints  # int64[t, k] when each value was told, at or before `at_ns`
+    spot: Floats  # float64[t, k] of its underlying, when the value was told
     delta: Floats  # float64[t, k] units of the underlying per unit of the contract; 0: not hedged
 
 
@@ -44,6 +48,7 @@ class Markouts:
     fills: tuple[Fill, ...]
     horizons_s: tuple[float, ...]
     contracts: Ints  # int64[n]
+    age_s: Floats  # [n] of the value at the trade; NaN where there is none
     edge_usd: Floats  # [n]; NaN where nothing tells the value at the trade
     adverse_usd: Floats  # [n, horizons]; NaN likewise, and where the value later is not there
 
@@ -89,7 +94,7 @@ def track_of_marks(marks: Iterable[Mark], rows: Ints) -> Track:
         Ascending.
     """
     times: list[int] = []
-    seen: list[tuple[Floats, Floats, Floats]] = []
+    seen: list[_Seen] = []
     for each in marks:
         table, row = each.market.table, np.full((3, rows.size), np.nan)
         listed = rows[: np.searchsorted(rows, len(table.instruments))]
@@ -100,14 +105,14 @@ def track_of_marks(marks: Iterable[Mark], rows: Ints) -> Track:
             times.pop()
             seen.pop()
         times.append(each.now_ns)
-        seen.append((row[0], row[1], row[2]))
+        seen.append((row[0], row[1], row[2], np.full(rows.size, each.now_ns)))
     return _track(times, rows, seen)
 
 
 def track_of_quotes(
     facts: Iterable[Fact], table: InstrumentTable, rows: Ints, delta: Floats, instants: Ints | None = None
 ) -> Track:
-    """Middles of bid and offer as they were received, between two cycles, at the deltas of the earlier one.
+    """Middles of bid and offer as they were received, each with its own time and spot of then, at the deltas of the cycle before.
 
     Parameters
     ----------
@@ -125,48 +130,84 @@ def track_of_quotes(
     number = {name: u for u, name in enumerate(table.underlyings)}
     kept = None if instants is None else set(instants.tolist())
     value, spot = np.full(rows.size, np.nan), np.full(len(table.underlyings), np.nan)
+    told_ns, spot_then = np.zeros(rows.size, dtype=np.int64), np.full(rows.size, np.nan)
     times: list[int] = []
-    seen: list[tuple[Floats, Floats, Floats]] = []
+    seen: list[_Seen] = []
     for fact in facts:
         if isinstance(fact, UnderlyingQuoted) and fact.underlying in number:
             spot[number[fact.underlying]] = fact.price
         elif isinstance(fact, QuotesSeen):
-            _see(fact, table, place, value)
+            told_ns[_see(fact, table, place, value)] = fact.received_ns
         else:
             continue
+        now = told_ns == fact.received_ns  # in whichever order the facts of one instant come
+        spot_then[now] = spot[of[now]]
         if kept is not None and fact.received_ns not in kept:
             continue
         if times and times[-1] == fact.received_ns:
             times.pop()
             seen.pop()
         times.append(fact.received_ns)
-        seen.append((value.copy(), spot[of], delta))
+        seen.append((value.copy(), spot_then.copy(), delta, told_ns.copy()))
     return _track(times, rows, seen)
 
 
-def instants_for(fills: Sequence[Fill], at_ns: Ints, horizons_s: tuple[float, ...] = HORIZONS_S) -> Ints:
-    """Of the instants `at_ns` (int64[t], ascending) those that `markouts` of `fills` would read, int64[m]."""
+def instants_for(
+    fills: Sequence[Fill],
+    at_ns: Ints,
+    told_ns: Mapping[str, Ints],
+    horizons_s: tuple[float, ...] = HORIZONS_S,
+) -> Ints:
+    """Of all instants those that `markouts` of `fills` would read, int64[m].
+
+    Parameters
+    ----------
+    fills : sequence of Fill
+    at_ns : int64[t]
+        Ascending: instants of quotes and of prices of underlyings.
+    told_ns : mapping of str to int64[s]
+        By symbol, ascending: instants of its own quotes.
+    horizons_s : tuple of float
+    """
     traded = np.array([fill.traded_ns for fill in fills], dtype=np.int64)
+    wanted = [traded + round(each * _NS) for each in horizons_s]
     before = np.searchsorted(at_ns, traded, side="right") - 1
-    after = [np.searchsorted(at_ns, traded + round(each * _NS), side="left") for each in horizons_s]
-    wanted = np.unique(np.concatenate((before, *after)))
-    return np.asarray(at_ns[wanted[(wanted >= 0) & (wanted < at_ns.size)]])
+    found = [at_ns[before[before >= 0]], *(_from(at_ns, each) for each in wanted)]
+    for symbol, own_ns in told_ns.items():
+        mine = np.array([fill.instrument == symbol for fill in fills], dtype=np.bool_)
+        found += [_from(own_ns, each[mine]) for each in wanted]
+    return np.unique(np.concatenate(found))
 
 
-def _track(times: list[int], rows: Ints, seen: list[tuple[Floats, Floats, Floats]]) -> Track:
-    value, spot, delta = (
-        np.array([each[column] for each in seen]).reshape(len(times), rows.size) for column in range(3)
+def _from(at_ns: Ints, wanted: Ints) -> Ints:
+    """The first instant at or after each that is wanted, where there is one."""
+    place = np.searchsorted(at_ns, wanted, side="left")
+    return np.asarray(at_ns[place[place < at_ns.size]])
+
+
+_Seen = tuple[Floats, Floats, Floats, Ints]  # value, spot, delta, when it was told; [k] each
+
+
+def _track(times: list[int], rows: Ints, seen: list[_Seen]) -> Track:
+    shape = len(times), rows.size
+    value, spot, delta = (np.array([each[column] for each in seen]).reshape(shape) for column in range(3))
+    told_ns = np.array([each[3] for each in seen], dtype=np.int64).reshape(shape)
+    return Track(
+        at_ns=np.array(times, dtype=np.int64), rows=rows, value=value, told_ns=told_ns, spot=spot, delta=delta
     )
-    return Track(at_ns=np.array(times, dtype=np.int64), rows=rows, value=value, spot=spot, delta=delta)
 
 
-def _see(fact: QuotesSeen, table: InstrumentTable, place: dict[int, int], value: Floats) -> None:
+def _see(fact: QuotesSeen, table: InstrumentTable, place: dict[int, int], value: Floats) -> list[int]:
+    """Write the middles; the places that were told."""
+    told = []
     for symbol, bid, ask in zip(fact.symbols, fact.bid_ticks, fact.ask_ticks, strict=True):
         at = place.get(table.rows.get(symbol, -1))
         if at is not None:
             known = bid is not None and ask is not None
             per_unit = table.instruments[table.rows[symbol]].ticks_per_unit
             value[at] = 0.5 * ((bid or 0) + (ask or 0)) / per_unit if known else np.nan
+            told.append(at)
+    return told
 
 
 def markouts(
@@ -183,8 +224,9 @@ def markouts(
         Of instruments in the track.
     table : InstrumentTable
     track : Track
-        The value at a trade is the last at or before it; that of a horizon the first at or after it, no later than half of the
-        horizon or a second, whichever is longer.
+        The value at a trade is the last at or before it. That of a horizon is the one that stands at the first instant at or after it,
+        where it was told after the trade and not long before the horizon; otherwise the first told after the horizon. Long before
+        and too late is half of the horizon or a second, whichever is longer.
     horizons_s : tuple of float
         Seconds, above 0.
     """
@@ -207,7 +249,7 @@ def markouts(
     usd = side * contracts * table.multiplier[rows] * np.where(coin, spot, 1.0)
     adverse = np.full((rows.size, len(horizons_s)), np.nan)
     for number, horizon_s in enumerate(horizons_s):
-        found, known = _first_after(track.at_ns, traded, horizon_s)
+        found, known = _first_after(track, at, traded, horizon_s)
         later, spot_later = worth(table, track.value[found, at], rows), track.spot[found, at]
         moved = later - value - delta * (spot_later - spot) / np.where(coin, spot, 1.0)
         adverse[:, number] = np.where(known, usd * moved, np.nan)
@@ -215,6 +257,7 @@ def markouts(
         fills=tuple(fills),
         horizons_s=horizons_s,
         contracts=contracts,
+        age_s=np.where(np.isfinite(value), (traded - track.told_ns[np.maximum(then, 0), at]) / _NS, np.nan),
         edge_usd=usd * (value - paid),
         adverse_usd=adverse,
     )
@@ -230,19 +273,28 @@ def _nothing(fills: Sequence[Fill], horizons_s: tuple[float, ...]) -> Markouts:
         fills=tuple(fills),
         horizons_s=horizons_s,
         contracts=np.array([fill.quantity for fill in fills], dtype=np.int64),
+        age_s=np.full(len(fills), np.nan),
         edge_usd=np.full(len(fills), np.nan),
         adverse_usd=np.full((len(fills), len(horizons_s)), np.nan),
     )
 
 
-def _first_after(at_ns: Ints, traded: Ints, horizon_s: float) -> tuple[Ints, Bools]:
-    """The first value at or after the horizon, and whether there is one that is not too late."""
+def _first_after(track: Track, at: Ints, traded: Ints, horizon_s: float) -> tuple[Ints, Bools]:
+    """Where the value of the horizon of each trade stands in the track, and whether there is one of that time."""
     wanted = traded + round(horizon_s * _NS)
     late = round(max(_LATE_SHARE * horizon_s, _LATE_LEAST_S) * _NS)
-    found = np.searchsorted(at_ns, wanted, side="left")
-    there = found < at_ns.size
-    found = np.where(there, found, max(at_ns.size - 1, 0))
-    return found, there & (at_ns[found] <= wanted + late)
+    last = track.at_ns.size - 1
+    standing = np.minimum(np.searchsorted(track.at_ns, wanted, side="left"), last)
+    told_ns = track.told_ns[standing, at]
+    fresh = (told_ns > traded) & (told_ns >= wanted - late) & (track.at_ns[standing] >= wanted)
+    next_told = np.empty_like(standing)
+    for column in np.unique(at).tolist():
+        mine = at == column
+        own_ns = np.ascontiguousarray(track.told_ns[:, column])
+        next_told[mine] = np.searchsorted(own_ns, wanted[mine], side="left")
+    found = np.where(fresh, standing, np.minimum(next_told, last))
+    there = fresh | (next_told <= last)
+    return found, there & (track.at_ns[found] <= wanted + late)
 
 
 def by(found: Markouts, key: str) -> tuple[MarkoutGroup, ...]:

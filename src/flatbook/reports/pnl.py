@@ -17,7 +17,8 @@ from itertools import pairwise
 import numpy as np
 
 from flatbook.exposure.marks import Mark
-from flatbook.model.events import Fact, Fill, FillBusted, FillCorrected
+from flatbook.model.events import Fill, FillBusted, FillCorrected
+from flatbook.model.facts import Fact
 from flatbook.model.instruments import Side
 from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
 

@@ -9,6 +9,7 @@ from flatbook.quoting.propose import REASON_TEXT, QuoteReason
 from flatbook.quoting.ticks import NO_PRICE
 from flatbook.reports.columns import RIGHTS, Columns
 from flatbook.reports.missing import Missing
+from flatbook.reports.price_sections import shifts_of
 from flatbook.reports.schema_decisions import QuoteCount, QuoteRow, Quotes
 
 _ANY = "quotes.series[*]"
@@ -21,7 +22,11 @@ def quotes_of(cycle: Cycle, columns: Columns, missing: Missing) -> Quotes:
     table = cycle.table
     rows = np.flatnonzero(table.is_option)
     rows = rows[np.lexsort((-table.sign[rows], table.strike[rows], table.slice_of[rows]))]
-    return Quotes(counts=_counts(cycle, rows), series=_series(cycle, columns, missing, rows))
+    return Quotes(
+        counts=_counts(cycle, rows),
+        series=_series(cycle, columns, missing, rows),
+        shifts=shifts_of(cycle, missing),
+    )
 
 
 def _counts(cycle: Cycle, rows: Ints) -> tuple[QuoteCount, ...]:

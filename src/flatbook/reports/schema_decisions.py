@@ -1,6 +1,7 @@
 """What was decided, as the plan report keeps it: limits, hedges, quotes, and what is left."""
 
 from flatbook.reports.schema_parts import Number, Part
+from flatbook.reports.schema_price import PriceParameter, QuoteShift
 
 
 class LimitOverride(Part, frozen=True, kw_only=True):
@@ -56,7 +57,35 @@ class Trade(Part, frozen=True, kw_only=True):
     cost_usd: Number
     basis_deviation_usd: Number  # standard deviation over the holding time
     delta_after_usd: Number
-    score_usd: Number  # cost plus the price of the basis risk; least wins
+    score_usd: Number  # cost plus the price of the risk that is left; least wins
+    delta_usd: Number  # that it brings
+    carry_usd: Number  # over the holding time, borrow in it; minus: it earns
+    effectiveness: Number  # share of the variance that it removes of what it hedges
+    effectiveness_stress: Number  # the same in stress
+    followed: str  # beta and correlation with their errors, or that nobody has verified them
+    why: str  # it lost; empty for one that is traded
+
+
+class WorkingRow(Part, frozen=True, kw_only=True):
+    """How one leg is traded: crossed now, or worked."""
+
+    symbol: str
+    minutes: Number  # 0: now
+    contracts: tuple[int, ...]  # at equal steps of the minutes, plus buys
+    rate_per_minute: Number  # share of what is left to the target of the moment; null: at once
+    expected_cost_usd: Number
+    deviation_usd: Number  # of the cost, for the path that is open meanwhile
+    reason: str
+
+
+class PolicyRow(Part, frozen=True, kw_only=True):
+    """What one policy would do now, in an instrument that follows the underlying wholly."""
+
+    policy: str
+    in_force: bool
+    band_usd: Number  # half-width; null: it is not the time, or not known
+    trade_usd: Number  # of delta, plus buys
+    cost_usd: Number
 
 
 class HedgeRow(Part, frozen=True, kw_only=True):
@@ -66,9 +95,17 @@ class HedgeRow(Part, frozen=True, kw_only=True):
     delta_before_usd: Number
     band_usd: Number  # half-width of the no-trade band
     target_usd: Number
-    chosen: Trade | None
-    alternatives: tuple[Trade, ...]  # that lost, best first
+    chosen: Trade | None  # the largest leg
+    legs: tuple[Trade, ...]  # that are traded, the largest first
+    alternatives: tuple[Trade, ...]  # that lost, best first, each by itself
     delta_after_usd: Number
+    deviation_before_usd: (
+        Number  # of delta and the bases held, over the holding time; null where nothing is traded
+    )
+    deviation_after_usd: Number
+    cost_usd: Number  # of all legs as they are scheduled
+    schedule: tuple[WorkingRow, ...]  # of each leg
+    policies: tuple[PolicyRow, ...]  # beside each other
     reason: str
     sentence: str
 
@@ -119,6 +156,7 @@ class Quotes(Part, frozen=True, kw_only=True):
 
     counts: tuple[QuoteCount, ...]
     series: tuple[QuoteRow, ...]  # by class, expiry, strike; call before put
+    shifts: tuple[QuoteShift, ...]  # of what is held, then of what the risk price moves most
 
 
 class Change(Part, frozen=True, kw_only=True):
@@ -144,6 +182,10 @@ class BasisRisk(Part, frozen=True, kw_only=True):
     symbol: str
     deviation_usd: Number
     over_days: float
+    deviation_stress_usd: Number  # the same in stress
+    effectiveness: float  # share of the variance that it removes of what it hedges
+    effectiveness_stress: Number  # the same in stress
+    followed: str  # beta and correlation with their errors, or that nobody has verified them
 
 
 class FactorPrice(Part, frozen=True, kw_only=True):
@@ -231,5 +273,6 @@ class Residual(Part, frozen=True, kw_only=True):
     scopes: tuple[ResidualOf, ...]  # the desk first
     basis: tuple[BasisRisk, ...]
     risk_price: tuple[RiskPriceOf, ...]
+    price_parameters: tuple[PriceParameter, ...]
     option_offsets: tuple[OffsetRow, ...]
     ledger: ResidualLedger

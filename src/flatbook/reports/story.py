@@ -12,7 +12,7 @@ def headline_of(exposure: Exposures, limits: tuple[LimitRow, ...], hedges: Hedge
     """What the desk is, and what it does next."""
     desk = exposure.desk.measures
     parts = [f"{_vega(desk.vega_usd_per_point)}, delta {brief(desk.delta_usd)} USD"]
-    trades = [row.chosen for row in hedges.rows if row.chosen]
+    trades = [leg for row in hedges.rows for leg in row.legs]
     parts.append(
         " and ".join(f"{one.side} {one.contracts:,d} {one.symbol}" for one in trades[:2]) or "no hedge"
     )

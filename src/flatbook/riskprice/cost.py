@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.instruments import Payoff
 from flatbook.model.measures import Measure
-from flatbook.model.parameters import Desk, HedgeTerms
+from flatbook.model.parameters import Desk
 from flatbook.model.table import Floats, InstrumentTable
 from flatbook.valuation.values import Values
 

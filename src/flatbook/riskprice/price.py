@@ -1,24 +1,39 @@
-"""One price per factor from one value function v(E) = -E'AE of the book's factor exposures.
+"""One price per factor and one shift per quote, from one value function v(E) = -E'AE - B'E of the book's factor exposures.
 
-Source: Stoikov and Saglam (2009), theorem 4, generalised from one option to a book (domain reference 4.3 and 4.5): over the
-holding time the residual variance of the exposures E is E'SE, with S the covariance of all factors (`exposure.factor_prior`).
-A = aversion / 2 times S, and the price is g = 2AE. The delta that is cheaper to trade away than to hold is not priced: E is the
-book after it, the least of aversion / 2 E'SE plus what its hedges cost (Barzykin, Bergault and Gueant 2021: internalise only
-while that is cheaper; domain reference 4.8), so that spot is never priced above the cost of a hedge. It is found one spot
-after another by soft thresholds (R. Tibshirani, J. Royal Statistical Society B 58 (1996) 267-288; P. Tseng, J. Optimization
-Theory and Applications 109 (2001) 475-494, for convergence).
+Source: Stoikov and Saglam (2009), theorem 4, generalised from one option to a book, and `riccati` for what expected flow takes
+back (domain reference 4.3 and 4.5); without flow A is aversion / 2 times the covariance over the holding time. The delta that is
+cheaper to trade away than to hold is not priced: the price is g = 2AE + B of the book E after it, the least of E'AE plus what its hedges
+cost (Barzykin, Bergault and Gueant 2021: internalise only while that is cheaper; domain reference 4.8), so that spot is never priced
+above the cost of a hedge; a proxy brings its basis along, so that the spot it is not correlated with stays priced. It is found one
+hedge after another by soft thresholds (R. Tibshirani, J. Royal Statistical Society B 58 (1996) 267-288; P. Tseng, J. Optimization
+Theory and Applications 109 (2001) 475-494, for convergence). Along one hedge, the least is Huber's function of the position that the
+book amounts to (P. Huber, Annals of Mathematical Statistics 35 (1964) 73-101): quadratic within the band, the cost of the hedge beyond.
+The next lot costs what no hedge takes from it, and the rise of that function above its slope, by the hedge that leaves least.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from flatbook.exposure.factor_covariance import Covariance
-from flatbook.exposure.factors import SPOT, FactorExposure, Factors
+from flatbook.exposure.factors import LEVELS, SPOT, FactorExposure, Factors
+from flatbook.model.measures import CALENDAR_DAYS
 from flatbook.model.parameters import Desk
 from flatbook.model.table import Floats
+from flatbook.riskprice.desk_flow import DeskFlow
+from flatbook.riskprice.hedge_directions import HedgeDirections
+from flatbook.riskprice.intensity import Intensity
+from flatbook.riskprice.reservation import Charges, Reservation, no_charges, reservation
+from flatbook.riskprice.riccati import (
+    FactorStatus,
+    SeriesFactors,
+    Terms,
+    ValueFunction,
+    value_function,
+    value_without_flow,
+)
 
-_SWEEPS = 100
+_SWEEPS = 1000
 _SETTLED = 1e-12  # of the largest trade
 
 
@@ -31,11 +46,15 @@ class RiskPrice:
         Floats  # [n_underlyings, kinds] standard deviation of each factor over the holding time, USD per unit
     )
     price: Floats  # [n_underlyings, kinds] USD per unit of exposure; plus: another unit costs us
-    hedge_cost: Floats  # [n_underlyings] USD to trade a USD of delta
-    marginal_usd: Floats  # [n_rows] cost of owning one more contract
-    own_usd: (
-        Floats  # [n_rows] half the curvature: what a contract adds to its own cost once its delta is hedged
+    hedge_cost: (
+        Floats  # [n_underlyings] USD to trade a USD of delta with the cheapest hedge; inf: there is none
     )
+    marginal_usd: Floats  # [n_rows] cost of owning one more contract
+    own_usd: Floats  # [n_rows] half the curvature: what a contract adds to its own cost once it is hedged
+    value: ValueFunction  # of the factors, flattened [n_underlyings x kinds]
+    kept: Floats  # [F] exposure of the book once what is cheaper to hedge is hedged
+    reservation: Reservation  # of the next lot of every series and side, and what it is made of
+    intensity: tuple[Intensity, Intensity] | None  # that bids and offers are at their best distance for
 
 
 def risk_price(
@@ -44,9 +63,12 @@ def risk_price(
     covariance: Covariance,
     desk: Desk,
     spot_vol: Floats,
-    hedge_cost: Floats,
+    hedges: HedgeDirections,
+    *,
+    expected: DeskFlow | None = None,
+    charges: Charges | None = None,
 ) -> RiskPrice:
-    """Price the factors of every underlying.
+    """Price the factors of every underlying, and the next lot of every series and side.
 
     Parameters
     ----------
@@ -60,63 +82,185 @@ def risk_price(
     desk : Desk
     spot_vol : float64[n_underlyings]
         Annual, at 30 days.
-    hedge_cost : float64[n_underlyings]
-        Cost of the cheapest hedge in USD per USD of delta; inf where there is none.
+    hedges : HedgeDirections
+        What deltas can be traded with.
+    expected : DeskFlow, optional
+        What customers are expected to trade; nothing otherwise.
+    charges : Charges, optional
+        What a lot costs beside its factor risk; its `hedge` is found here. None: no other charge.
     """
     n, kinds = book.known.shape
-    aversion, matrix = desk.appetite.aversion_per_usd, covariance.matrix
-    told = np.isfinite(np.diag(matrix))
-    known = np.where(told[:, None] & told, matrix, 0.0)
-    spots = np.arange(n) * kinds + SPOT
-    kept = after_cheap_hedges(book.known.reshape(-1), known, spots, hedge_cost / aversion)
-    price = np.where(told, aversion * (known @ kept), np.nan).reshape(n, kinds)
-    underlying = of.underlying_of
     e = np.where(np.isfinite(of.e) | ~np.isfinite(of.e[:, SPOT, None]), of.e, 0.0)
-    own = np.empty(underlying.size)
-    for u in range(n):
-        mine, block = underlying == u, slice(u * kinds, (u + 1) * kinds)
-        own[mine] = _own_variance(e[mine], matrix[block, block], np.isfinite(hedge_cost[u]))
+    series = SeriesFactors(e=e, block_of=of.underlying_of)
+    value = _value(series, covariance, desk, hedges, expected, of)
+    bend, exposure = 2.0 * value.curvature, book.known.reshape(-1)
+    traded = cheap_hedges(exposure, bend, hedges)
+    kept = exposure + _brought(hedges, traded, exposure.size)
+    told = value.factor_status == FactorStatus.PRICED
+    price = np.where(told, bend @ kept + value.slope, np.nan).reshape(n, kinds)
+    contracts = np.ones((2, e.shape[0])) if expected is None else expected.contracts
+    own, hedge = _of_the_next_lot(series, bend, hedges, traded, kept, contracts)
+    value = replace(value, own_usd=np.where(np.isfinite(e[:, SPOT]), own, np.nan))
+    charges = replace(charges or no_charges(e.shape[0]), hedge=hedge)
     return RiskPrice(
         spot_vol=spot_vol,
-        deviation=np.sqrt(np.diag(matrix)).reshape(n, kinds),
+        deviation=np.sqrt(np.diag(covariance.matrix)).reshape(n, kinds),
         price=price,
-        hedge_cost=hedge_cost,
-        marginal_usd=(price[underlying] * e).sum(axis=1),
-        own_usd=0.5 * aversion * own,
+        hedge_cost=_cheapest(hedges, n),
+        marginal_usd=(price[of.underlying_of] * e).sum(axis=1),
+        own_usd=value.own_usd,
+        value=value,
+        kept=kept,
+        reservation=reservation(value, kept, series, contracts, charges),
+        intensity=None if expected is None else expected.quoted,
     )
 
 
-def after_cheap_hedges(exposure: Floats, covariance: Floats, spots: Floats, threshold: Floats) -> Floats:
-    """The exposure once every delta is traded whose risk is worth more than its hedge: least of E'SE / 2 + threshold |trade|.
+def cheap_hedges(exposure: Floats, bend: Floats, hedges: HedgeDirections) -> Floats:
+    """The trades, float64[m] USD of delta, whose risk removed is worth more than they cost: least of X'CX / 2 + cost |t|, X = E + sum t f.
 
     Parameters
     ----------
     exposure : float64[F]
-    covariance : float64[F, F]
-    spots : int64[U]
-        Which factors can be traded.
-    threshold : float64[U]
-        Cost of trading a unit, over the aversion; inf where it cannot be traded.
+        E.
+    bend : float64[F, F]
+        C, as aversion times a covariance.
+    hedges : HedgeDirections
+        Of m hedges: f and their costs.
     """
-    kept, traded = exposure.copy(), np.zeros(spots.size)
-    can = np.flatnonzero((np.diag(covariance)[spots] > 0.0) & np.isfinite(threshold))
+    f = _wide(hedges, exposure.size)
+    along = f @ bend
+    slope, square = along @ exposure, along @ f.T
+    bends = np.diag(square)
+    traded = np.zeros(bends.size)
     for _ in range(_SWEEPS):
         largest = 0.0
-        for u in can.tolist():
-            variance = covariance[spots[u], spots[u]]
-            flat = traded[u] + float(covariance[spots[u]] @ kept) / variance
-            wanted = np.sign(flat) * max(abs(flat) - threshold[u] / variance, 0.0)
-            kept[spots[u]] -= wanted - traded[u]
-            largest = max(largest, abs(wanted - traded[u]))
-            traded[u] = wanted
+        for j in np.flatnonzero(bends > 0.0).tolist():
+            flat = traded[j] - (slope[j] + float(square[j] @ traded)) / bends[j]
+            wanted = np.sign(flat) * max(abs(flat) - hedges.cost[j] / bends[j], 0.0)
+            largest = max(largest, abs(wanted - traded[j]))
+            traded[j] = wanted
         if largest <= _SETTLED * np.abs(traded).max(initial=0.0):
             break
-    return kept
+    return traded
 
 
-def _own_variance(e: Floats, covariance: Floats, hedged: bool) -> Floats:
-    """Variance of one contract of each series, float64[n]; where its delta is hedged, of what spot does not explain."""
-    spot = covariance[SPOT]
-    if hedged and spot[SPOT] > 0.0:
-        covariance = covariance - np.outer(spot, spot) / spot[SPOT]
-    return np.asarray(np.maximum(((e @ covariance) * e).sum(axis=1), 0.0))
+def _wide(hedges: HedgeDirections, count: int) -> Floats:
+    """Each hedge over all factors, [m, F]."""
+    m, kinds = hedges.e.shape
+    out = np.zeros((m, count))
+    for j, u in enumerate(hedges.underlying.tolist()):
+        out[j, u * kinds : (u + 1) * kinds] = hedges.e[j]
+    return out
+
+
+def _brought(hedges: HedgeDirections, traded: Floats, count: int) -> Floats:
+    return np.asarray(traded @ _wide(hedges, count))
+
+
+def _cheapest(hedges: HedgeDirections, n: int) -> Floats:
+    out = np.full(n, np.inf)
+    np.minimum.at(out, hedges.underlying, hedges.cost)
+    return out
+
+
+def _value(
+    series: SeriesFactors,
+    covariance: Covariance,
+    desk: Desk,
+    hedges: HedgeDirections,
+    expected: DeskFlow | None,
+    of: Factors,
+) -> ValueFunction:
+    """The value function, at the flat book; the delta of a fill is hedged with the cheapest hedge, where there is one."""
+    years = desk.appetite.holding_days / CALENDAR_DAYS
+    terms = Terms(
+        aversion_per_usd=desk.appetite.aversion_per_usd,
+        holding_years=years,
+        drift_usd_per_year=_drift(desk, of.underlyings, covariance.matrix.shape[0]),
+    )
+    a_year = covariance.matrix / years
+    if expected is None or expected.flow.series.size == 0:
+        return value_without_flow(a_year, series, terms)
+    kinds, e = series.e.shape[1], series.e.copy()
+    cost = np.zeros(covariance.matrix.shape[0] // kinds)
+    for j in _first_of_each(hedges):
+        u, f = int(hedges.underlying[j]), hedges.e[j]
+        block = slice(u * kinds, (u + 1) * kinds)
+        along = np.nan_to_num(covariance.matrix[block, block]) @ f
+        cost[u] = hedges.cost[j]
+        if along @ f > 0.0:
+            mine = series.block_of == u
+            e[mine] -= np.outer(e[mine] @ along, f) / float(along @ f)
+    flow = expected.flow
+    always = flow.cost_usd + np.abs(series.e[flow.series, SPOT]) * cost[series.block_of[flow.series]]
+    hedged = SeriesFactors(e=e, block_of=series.block_of)
+    return value_function(a_year, hedged, replace(flow, cost_usd=always), terms)
+
+
+def _first_of_each(hedges: HedgeDirections) -> list[int]:
+    _, first = np.unique(hedges.underlying, return_index=True)
+    return [int(each) for each in first]
+
+
+def _drift(desk: Desk, underlyings: tuple[str, ...], count: int) -> Floats:
+    """What the desk expects of the factors, USD a year for each unit of exposure; calendar days."""
+    kinds = count // max(len(underlyings), 1)
+    out = np.zeros((len(underlyings), kinds))
+    for alpha in desk.alpha:
+        if alpha.underlying in underlyings:
+            u = underlyings.index(alpha.underlying)
+            out[u, SPOT] = alpha.spot_pct_per_day / 100.0 * CALENDAR_DAYS
+            out[u, LEVELS] = alpha.vol_points_per_day * CALENDAR_DAYS
+    return out.reshape(-1)
+
+
+def _of_the_next_lot(
+    series: SeriesFactors,
+    bend: Floats,
+    hedges: HedgeDirections,
+    traded: Floats,
+    kept: Floats,
+    contracts: Floats,
+) -> tuple[Floats, Floats]:
+    """What no hedge takes from a contract's own risk, [n], and what hedging the rest costs above its slope, [2, n], USD per contract.
+
+    By the hedge of its underlying that leaves least of both, other hedges as they stand; without one, all of its risk and no cost.
+    """
+    n, kinds = series.e.shape
+    own, charge = np.zeros(n), np.zeros((2, n))
+    slopes = _wide(hedges, kept.size) @ (bend @ kept)
+    for u in range(kept.size // kinds):
+        mine, block = np.flatnonzero(series.block_of == u), slice(u * kinds, (u + 1) * kinds)
+        e, c = series.e[mine], bend[block, block]
+        whole = 0.5 * ((e @ c) * e).sum(axis=1)
+        least_own, least_charge = np.maximum(whole, 0.0), np.zeros((2, mine.size))
+        least = least_own + np.inf
+        for j in np.flatnonzero(hedges.underlying == u).tolist():
+            along = c @ hedges.e[j]
+            k = float(along @ hedges.e[j])
+            if not k > 0.0:
+                continue
+            position = e @ along / k
+            left = np.maximum(whole - 0.5 * k * position**2, 0.0)
+            at = float(slopes[j]) / k - float(traded[j])
+            risen = _rise(at, position, contracts[:, mine], k, float(hedges.cost[j]), float(slopes[j]))
+            better = contracts[:, mine].mean(axis=0) * left + risen.mean(axis=0) < least
+            least = np.where(better, contracts[:, mine].mean(axis=0) * left + risen.mean(axis=0), least)
+            least_own = np.where(better, left, least_own)
+            least_charge = np.where(better, risen, least_charge)
+        own[mine], charge[:, mine] = least_own, least_charge
+    return own, charge
+
+
+def _rise(at: float, position: Floats, contracts: Floats, bend: float, cost: float, slope: float) -> Floats:
+    """How much Huber's function rises with a lot of each series, beyond its slope, [2, k], per contract."""
+    moved = np.array([[1.0], [-1.0]]) * contracts * position
+    rise = _huber(at + moved, bend, cost) - _huber(np.array(at), bend, cost) - slope * moved
+    return np.asarray(np.maximum(rise, 0.0) / contracts)
+
+
+def _huber(x: Floats, bend: float, cost: float) -> Floats:
+    """Least of bend / 2 (x - t)^2 + cost |t| over the trade t."""
+    inside = np.abs(x) * bend <= cost
+    return np.where(inside, 0.5 * bend * x * x, cost * np.abs(x) - 0.5 * cost * cost / bend)

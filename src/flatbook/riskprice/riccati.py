@@ -182,6 +182,25 @@ def value_function(
     )
 
 
+def value_without_flow(covariance: Floats, series: SeriesFactors, terms: Terms) -> ValueFunction:
+    """The same where nothing is expected to be traded: A = aversion / 2 times the covariance over the holding time; parameters as above."""
+    count = covariance.shape[0]
+    drift = np.zeros(count) if terms.drift_usd_per_year is None else terms.drift_usd_per_year
+    deviation, correlation, status = _correlations(covariance, drift)
+    known = correlation * np.outer(deviation, deviation)
+    a = 0.5 * terms.aversion_per_usd * terms.holding_years * known
+    own = _quadratic(_blocks(series, count), a, series.e.shape[0])
+    return ValueFunction(
+        curvature=a,
+        slope=-terms.holding_years * np.where(status == FactorStatus.PRICED, drift, 0.0),
+        own_usd=np.where(series.known, own, np.nan),
+        reversion_per_year=np.zeros(count),
+        factor_status=status,
+        flow_status=np.zeros(0, dtype=np.int64),
+        eigenvalue_min=0.0,
+    )
+
+
 def price_of(value: ValueFunction, exposure: Floats) -> Floats:
     """Risk price g = 2AE + B, float64[F], USD per unit of exposure; plus: another unit costs us.
 

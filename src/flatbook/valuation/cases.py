@@ -99,7 +99,8 @@ def standing(cases: Cases) -> Cases:
             for one in cases.dividends[row]
             if one.years < cases.years[row]
         )
-    carried = (cases.spot - present) * np.exp((cases.rate - cases.dividend_yield) * cases.years)
+    with np.errstate(over="ignore", invalid="ignore"):  # `wrong_with` and the engines tell such rows
+        carried = (cases.spot - present) * np.exp((cases.rate - cases.dividend_yield) * cases.years)
     return replace(
         cases,
         spot=np.where(on_forward, cases.forward, cases.spot),
@@ -111,9 +112,10 @@ def standing(cases: Cases) -> Cases:
 def class_of(cases: Cases) -> OptionClass:
     """The cases as a class in which every series has an expiry of its own."""
     part, on_forward = standing(cases), np.isfinite(cases.forward)
-    held = part.forward * np.exp(
-        (part.dividend_yield - part.rate) * part.years
-    )  # spot less escrowed dividends
+    with np.errstate(over="ignore", invalid="ignore"):  # as in `standing`
+        # spot less escrowed dividends
+        held = part.forward * np.exp((part.dividend_yield - part.rate) * part.years)
+        discount = np.exp(-part.rate * part.years)
     paid = [one for row in cases.dividends for one in sorted(row)]
     times, amounts = np.array(paid, dtype=np.float64).reshape(-1, 2).T
     ends = np.cumsum([0, *(len(row) for row in cases.dividends)], dtype=np.int64)
@@ -122,7 +124,7 @@ def class_of(cases: Cases) -> OptionClass:
         standing=part.spot,
         forward=part.forward,
         years=part.years,
-        discount=np.exp(-part.rate * part.years),
+        discount=discount,
         rate=part.rate,
         dividend_yield=part.dividend_yield,
         forward_fixed=on_forward,

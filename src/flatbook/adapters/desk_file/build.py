@@ -2,23 +2,33 @@
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import pairwise
 from typing import Any, TypeVar
 
 from flatbook.adapters.desk_file.check import Checked
 from flatbook.adapters.desk_file.findings import Findings, nearest, shown
+from flatbook.adapters.desk_file.hedge_build import check_hedge, hedge, hedging
 from flatbook.adapters.desk_file.limit_keys import scope_of_measure
+from flatbook.adapters.desk_file.quoting_build import (
+    check_parents,
+    duty_key,
+    duty_of,
+    fast_market_of,
+    protection_key,
+    protection_of,
+)
 from flatbook.model.errors import InvalidValueError
 from flatbook.model.factor_terms import FactorTerms
-from flatbook.model.instruments import Instrument, Kind, Payoff, TickBand
+from flatbook.model.flow_terms import AlphaTerms, FlowShape, FlowTerms
+from flatbook.model.hedge_terms import HedgeTerms, HedgingTerms
+from flatbook.model.offset_terms import OffsetTerms
+from flatbook.model.order_terms import OrderTerms, SelfTrade
 from flatbook.model.parameters import (
     USUAL_SLIDES,
     ClockTerms,
     Desk,
     EventTerms,
     HaircutRange,
-    HedgeTerms,
     Limit,
     LimitMeasure,
     ProductGroup,
@@ -29,9 +39,9 @@ from flatbook.model.parameters import (
     UnderlyingTerms,
     VolShift,
 )
+from flatbook.model.quoting_terms import DutyTerms, FastMarketTerms, ProtectionTerms
 
 Built = TypeVar("Built")
-_DECIMALS_OF_TICK = 9
 _PERCENTS = {
     LimitMeasure.CONCENTRATION_PCT: "percent of gross vega",
     LimitMeasure.UNUSABLE_QUOTES_PCT: "percent of live series",
@@ -49,6 +59,7 @@ class Parts:
 
     underlyings: tuple[UnderlyingTerms, ...]
     hedges: tuple[HedgeTerms, ...]
+    hedging: HedgingTerms | None
     limits: tuple[Limit, ...]
     quoting: QuotingRules | None
     appetite: RiskAppetite | None
@@ -57,6 +68,13 @@ class Parts:
     events: tuple[EventTerms, ...]
     groups: tuple[ProductGroup, ...]
     slides: tuple[SlideTerms, ...]
+    flow: tuple[FlowTerms, ...]
+    alpha: tuple[AlphaTerms, ...]
+    duties: tuple[DutyTerms, ...]
+    protections: tuple[ProtectionTerms, ...]
+    fast_market: FastMarketTerms | None
+    orders: OrderTerms | None
+    offsets: OffsetTerms | None
     name: str
     history: str  # path as written
     price_stale_s: float
@@ -68,10 +86,15 @@ class Parts:
         assert self.appetite is not None, "a file without faults has a desk"
         assert self.clock is not None, "a file without faults has a clock"
         assert self.factors is not None, "a file without faults has factors"
+        assert self.fast_market is not None, "a file without faults has terms of fast markets"
+        assert self.orders is not None, "a file without faults has terms of orders"
+        assert self.offsets is not None, "a file without faults has terms of offsets"
+        assert self.hedging is not None, "a file without faults has hedging"
         return Desk(
             name=self.name,
             underlyings=self.underlyings,
             hedges=self.hedges,
+            hedging=self.hedging,
             quoting=self.quoting,
             appetite=self.appetite,
             clock=self.clock,
@@ -79,6 +102,13 @@ class Parts:
             events=self.events,
             groups=self.groups,
             slides=self.slides or USUAL_SLIDES,
+            flow=self.flow,
+            alpha=self.alpha,
+            duties=self.duties,
+            protections=self.protections,
+            fast_market=self.fast_market,
+            orders=self.orders,
+            offsets=self.offsets,
             price_stale_s=self.price_stale_s,
             net_capital_usd=self.net_capital_usd,
         )
@@ -92,10 +122,15 @@ def build(sections: dict[str, list[Checked]], findings: Findings) -> Parts:
     _refuse_repeats(sections["event"], _event_key, findings)
     _refuse_repeats(sections["group"], _name, findings)
     _refuse_repeats(sections["slide"], _name, findings)
+    _refuse_repeats(sections["flow"], _tier, findings)
+    _refuse_repeats(sections["alpha"], _underlying_name, findings)
+    _refuse_repeats(sections["duty"], duty_key, findings)
+    _refuse_repeats(sections["protection"], protection_key, findings)
+    check_parents(sections["protection"], findings)
     for table in sections["underlying"]:
         _check_stickiness(table, findings)
     for table in sections["hedge"]:
-        _check_hedge(table, findings)
+        check_hedge(table, findings)
     for table in sections["limit"]:
         _check_limit(table, findings)
         _check_group(table, sections["group"], findings)
@@ -106,8 +141,9 @@ def build(sections: dict[str, list[Checked]], findings: Findings) -> Parts:
     )
     return Parts(
         underlyings=_all(sections["underlying"], _underlying, findings),
-        hedges=_all(sections["hedge"], _hedge, findings),
+        hedges=_all(sections["hedge"], hedge, findings),
         limits=_all(sections["limit"], _limit, findings),
+        hedging=next(iter(_all(sections["hedging"], hedging, findings)), None),
         quoting=next(iter(_all(sections["quoting"], _quoting, findings)), None),
         appetite=next(iter(_all(sections["desk"], _appetite, findings)), None),
         clock=next(iter(_all(sections["clock"], _clock, findings)), None),
@@ -115,6 +151,13 @@ def build(sections: dict[str, list[Checked]], findings: Findings) -> Parts:
         events=_all(sections["event"], _event, findings),
         groups=_all(sections["group"], _group, findings),
         slides=_all(sections["slide"], _slide, findings),
+        flow=_all(sections["flow"], _flow, findings),
+        alpha=_all(sections["alpha"], _alpha, findings),
+        duties=_all(sections["duty"], duty_of, findings),
+        protections=_all(sections["protection"], protection_of, findings),
+        fast_market=next(iter(_all(sections["fast_market"], fast_market_of, findings)), None),
+        orders=next(iter(_all(sections["orders"], _orders, findings)), None),
+        offsets=next(iter(_all(sections["offsets"], _offsets, findings)), None),
         name=names[0] if names else "",
         history=histories[0] if histories else "",
         price_stale_s=next(
@@ -123,25 +166,6 @@ def build(sections: dict[str, list[Checked]], findings: Findings) -> Parts:
         ),
         net_capital_usd=next((table.values.get("net_capital_usd") for table in sections["desk"]), None),
     )
-
-
-def tick_terms(tick: float) -> tuple[int, int]:
-    """Ticks per price unit and ticks per step, where steps are `tick` wide: (100, 25) for 0.25.
-
-    The first is the smallest power of ten for which the second is whole.
-
-    Raises
-    ------
-    InvalidValueError
-        `tick` has more than nine decimals.
-    """
-    exact = Decimal(repr(tick))
-    for places in range(_DECIMALS_OF_TICK + 1):
-        steps = exact.scaleb(places)
-        if steps == steps.to_integral_value():
-            return int(10**places), int(steps)
-    msg = f"tick {tick} has more than {_DECIMALS_OF_TICK} decimals; write the step of the venue, as 0.25"
-    raise InvalidValueError(msg)
 
 
 def _all(
@@ -170,26 +194,6 @@ def _underlying(values: dict[str, Any]) -> UnderlyingTerms:
     return UnderlyingTerms(**(values | typed))
 
 
-def _hedge(values: dict[str, Any]) -> HedgeTerms:
-    per_unit, step = tick_terms(values["tick"])
-    inverse = values["kind"] == "inverse_future"
-    instrument = Instrument(
-        symbol=values["symbol"],
-        underlying=values["underlying"],
-        kind=Kind.SHARE if values["kind"] == "share" else Kind.FUTURE,
-        multiplier=values["multiplier"],
-        currency=values["currency"],
-        ticks_per_unit=per_unit,
-        tick_table=(TickBand(0, step),),
-        expiry_ns=values["expiry"] or 0,
-        payoff=Payoff.INVERSE if inverse else Payoff.LINEAR,
-        beta=values["beta"],
-        price_ratio=values["price_ratio"],
-    )
-    own = ("lot", "spread", "fee_per_contract", "correlation")
-    return HedgeTerms(instrument=instrument, **{name: values[name] for name in own})
-
-
 def _limit(values: dict[str, Any]) -> Limit:
     rest = {name: value for name, value in values.items() if name not in ("measure", "hard")}
     return Limit(measure=LimitMeasure(values["measure"]), limit_hard=values["hard"], **rest)
@@ -214,7 +218,8 @@ def _quoting(values: dict[str, Any]) -> QuotingRules:
 
 
 def _appetite(values: dict[str, Any]) -> RiskAppetite:
-    rest = {name: values[name] for name in ("holding_days", "vol_of_vol", "index")}
+    names = ("holding_days", "vol_of_vol", "hurdle_per_year", "barrier_halfway_usd", "index")
+    rest = {name: values[name] for name in names}
     return RiskAppetite(aversion_per_usd=values["risk_aversion_per_usd"], **rest)
 
 
@@ -226,6 +231,23 @@ def _factors(values: dict[str, Any]) -> FactorTerms:
     return FactorTerms(**values)
 
 
+def _flow(values: dict[str, Any]) -> FlowTerms:
+    return FlowTerms(**(values | {"shape": FlowShape(values["shape"])}))
+
+
+def _orders(values: dict[str, Any]) -> OrderTerms:
+    typed = {"self_trade": SelfTrade(values["self_trade"]), "kill_measures": tuple(values["kill_measures"])}
+    return OrderTerms(**(values | typed))
+
+
+def _offsets(values: dict[str, Any]) -> OffsetTerms:
+    return OffsetTerms(**values)
+
+
+def _alpha(values: dict[str, Any]) -> AlphaTerms:
+    return AlphaTerms(**values)
+
+
 def _event(values: dict[str, Any]) -> EventTerms:
     rest = {name: values[name] for name in ("underlying", "name", "trading_days")}
     return EventTerms(at_ns=values["time"], **rest)
@@ -234,6 +256,15 @@ def _event(values: dict[str, Any]) -> EventTerms:
 def _event_key(values: dict[str, Any]) -> Hashable:
     key = tuple(values.get(name) for name in ("underlying", "name", "time"))
     return None if None in key else key
+
+
+def _tier(values: dict[str, Any]) -> Hashable:
+    key = tuple(values.get(name) for name in ("underlying", "tier"))
+    return None if None in key else ("flow", *key)
+
+
+def _underlying_name(values: dict[str, Any]) -> Hashable:
+    return values.get("underlying")
 
 
 def _symbol(values: dict[str, Any]) -> Hashable:
@@ -289,29 +320,6 @@ def _check_stickiness(table: Checked, findings: Findings) -> None:
             (*table.place, "stickiness"), found=f"{len(ratios)} numbers for {len(days)} stickiness_days",
             expected="one for each", action="write both lists alike in length",
         )  # fmt: skip
-
-
-def _check_hedge(table: Checked, findings: Findings) -> None:
-    values, place = table.values, table.place
-    if values.get("kind") == "inverse_future" and values.get("currency") == "USD":
-        findings.add(
-            (*place, "currency"), found="'USD'", expected="the coin in which an inverse future settles, as BTC",
-            action='add currency = "BTC", or write kind = "future"',
-        )  # fmt: skip
-    if values.get("kind") == "share" and values.get("expiry"):
-        findings.add(
-            (*place, "expiry"), found="an expiry", expected="none: a share never expires", action="remove it"
-        )
-    try:
-        tick_terms(values.get("tick", 1.0))
-    except InvalidValueError as e:
-        expected = f"at most {_DECIMALS_OF_TICK} decimals"
-        findings.add(
-            (*place, "tick"),
-            found=str(e).split(" has ")[0],
-            expected=expected,
-            action="write the venue's step",
-        )
 
 
 def _check_limit(table: Checked, findings: Findings) -> None:

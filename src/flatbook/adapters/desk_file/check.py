@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from flatbook.adapters.desk_file.findings import Findings, nearest, shown
-from flatbook.adapters.desk_file.keys import SECTIONS, Key, Range, Section, Type
+from flatbook.adapters.desk_file.key import Key, Range, Section, Type
+from flatbook.adapters.desk_file.keys import SECTIONS
 from flatbook.adapters.desk_file.lines import Place
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -3,9 +3,12 @@
 docs/config-reference.md tells the same to people; a test holds the two together.
 """
 
-from dataclasses import dataclass
-from enum import Enum
-
+from flatbook.adapters.desk_file.flow_keys import ALPHA, FLOW
+from flatbook.adapters.desk_file.hedge_keys import HEDGE, HEDGING
+from flatbook.adapters.desk_file.key import Key, Range, Section, Type
+from flatbook.adapters.desk_file.offset_keys import OFFSETS
+from flatbook.adapters.desk_file.order_keys import ORDERS
+from flatbook.adapters.desk_file.quoting_keys import DUTY, FAST_MARKET, PROTECTION
 from flatbook.model.factor_terms import FactorTerms
 from flatbook.model.measures import BUCKET_NAMES
 from flatbook.model.parameters import (
@@ -20,87 +23,6 @@ from flatbook.model.parameters import (
     UnderlyingTerms,
     VolShift,
 )
-
-
-class Type(Enum):
-    """What a value must be in TOML; the value is how a person calls it."""
-
-    TEXT = "text in quotes"
-    NUMBER = "a number"
-    WHOLE = "a whole number"
-    NUMBERS = "a list of numbers"
-    TEXTS = "a list of texts in quotes"
-    SWITCH = "true or false"
-    INSTANT = "a date and time with its zone, as 2019-06-21T13:30:00Z"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
-    """Bounds of a number; an open end is excluded."""
-
-    low: float
-    high: float = float("inf")
-    low_open: bool = False
-    high_open: bool = False
-
-    def holds(self, value: float) -> bool:
-        """Whether `value` lies inside; NaN and the infinities never do."""
-        above = value > self.low if self.low_open else value >= self.low
-        below = value < self.high if self.high_open or self.high == float("inf") else value <= self.high
-        return above and below
-
-    def __str__(self) -> str:
-        """As a person says it."""
-        low, high = f"{self.low:,.10g}", f"{self.high:,.10g}"
-        if self.high == float("inf"):
-            return f"above {low}" if self.low_open else f"from {low} up"
-        if self.low_open:
-            return f"above {low}, {'below' if self.high_open else 'at most'} {high}"
-        return f"from {low} to {high}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """One key of a section. `default` None with `required` False means: may be left out."""
-
-    name: str
-    type: Type = Type.NUMBER
-    text: str
-    unit: str = ""
-    default: object = None
-    required: bool = False
-    range: Range | None = None
-    choices: tuple[str, ...] = ()
-    decimal: bool = False  # a share or annual rate as a decimal, which people like to write in percent
-
-    @property
-    def expected(self) -> str:
-        """What a value must be, in words."""
-        if self.choices:
-            return f"one of {', '.join(self.choices)}"
-        unit = f" ({self.unit})" if self.unit else ""
-        within = f" {self.range}" if self.range else ""
-        return f"{self.type.value}{unit}{within}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """One table of the file; a repeated one is written [[name]]."""
-
-    name: str
-    keys: tuple[Key, ...]
-    repeated: bool = False
-    required: bool = False
-
-    @property
-    def heading(self) -> str:
-        """As it stands in the file."""
-        return f"[[{self.name}]]" if self.repeated else f"[{self.name}]"
-
-    def key(self, name: str) -> Key | None:
-        """The key called `name`, where there is one."""
-        return next((key for key in self.keys if key.name == name), None)
-
 
 _POSITIVE = Range(low=0.0, low_open=True)
 _NOT_NEGATIVE = Range(low=0.0)
@@ -131,6 +53,14 @@ DESK = Section(
         Key(
             name="vol_of_vol", unit="annual decimal", default=_APPETITE.vol_of_vol, decimal=True,
             text="volatility of 30-day implied volatility", range=Range(low=0.0, high=5.0),
+        ),
+        Key(
+            name="hurdle_per_year", unit="annual decimal", default=_APPETITE.hurdle_per_year, decimal=True,
+            text="what the capital behind a position must earn", range=Range(low=0.0, high=10.0),
+        ),
+        Key(
+            name="barrier_halfway_usd", unit="USD", default=_APPETITE.barrier_halfway_usd, range=_NOT_NEGATIVE,
+            text="price of a whole limit's worth of risk, half-way between its soft and its hard level; 0: no price",
         ),
         Key(name="index", type=Type.TEXT, text="the underlying in which beta-weighted delta is told", default=""),
         Key(
@@ -217,39 +147,6 @@ UNDERLYING = Section(
             name="spot_vol_interval_minutes", unit="minutes", default=_TERMS.spot_vol_interval_minutes,
             text="least time between two surfaces that are learned from", range=Range(low=0.0, high=525_600.0),
         ),
-    ),
-)  # fmt: skip
-
-HEDGE_KINDS = ("future", "share", "inverse_future")
-HEDGE = Section(
-    name="hedge",
-    repeated=True,
-    keys=(
-        Key(name="symbol", type=Type.TEXT, required=True, text="the contract as its venue calls it"),
-        Key(name="kind", type=Type.TEXT, required=True, choices=HEDGE_KINDS, text="what it is"),
-        Key(name="underlying", type=Type.TEXT, required=True, text="the underlying whose direction it trades"),
-        Key(
-            name="multiplier", unit="units of its price, or USD for an inverse future", required=True,
-            text="size of one contract", range=_POSITIVE,
-        ),
-        Key(name="lot", type=Type.WHOLE, unit="contracts", default=1, text="orders are whole multiples of it", range=_FROM_ONE),
-        Key(name="tick", unit="price units", required=True, text="smallest step of its price", range=Range(low=0.0, high=1e6, low_open=True)),
-        Key(name="spread", unit="price units", required=True, text="full bid-ask spread we expect to pay", range=_NOT_NEGATIVE),
-        Key(name="fee_per_contract", unit="its currency", default=0.0, text="fee of one contract", range=_NOT_NEGATIVE),
-        Key(
-            name="beta", default=1.0, range=_POSITIVE,
-            text="exposure to the underlying that one unit of its own value carries",
-        ),
-        Key(
-            name="price_ratio", default=1.0, range=_POSITIVE,
-            text="its price as a share of the underlying's, where it has no quote of its own",
-        ),
-        Key(
-            name="correlation", default=1.0, decimal=True, text="of its returns with the underlying's",
-            range=Range(low=0.0, high=1.0, low_open=True),
-        ),
-        Key(name="currency", type=Type.TEXT, default="USD", text="of settlement; the coin for an inverse future"),
-        Key(name="expiry", type=Type.INSTANT, text="when it expires; left out where it never does"),
     ),
 )  # fmt: skip
 
@@ -341,6 +238,14 @@ _QUOTING: tuple[tuple[str, Type, str, str, Range], ...] = (
     ("width_max", Type.NUMBER, "price units of the strike's currency", "widest legal bid-ask", _POSITIVE),
     ("lean_max_half_spreads", Type.NUMBER, "half-spreads", "how far inventory may shift a quote", _NOT_NEGATIVE),
     ("inventory_full_contracts", Type.WHOLE, "contracts", "position in a series at which one side shrinks to size_min", _FROM_ONE),
+    ("fee_per_contract", Type.NUMBER, "USD", "what a fill of a quote costs", _NOT_NEGATIVE),
+    ("edge_min_usd", Type.NUMBER, "USD per contract", "least distance of a quote from fair value, above the fee", _NOT_NEGATIVE),
+    ("duty_horizon_s", Type.NUMBER, "seconds", "longest time between two cycles: headroom of duties must carry for so long what goes off", _POSITIVE),
+    ("shadow_share", Type.NUMBER, "share of the least venue limit", "at which our own protection over all venues trips", Range(low=0.0, high=1.0, low_open=True)),
+    ("shadow_frozen_s", Type.NUMBER, "seconds", "for which it keeps quotes away; 0: until it is reset", _NOT_NEGATIVE),
+    ("hedge_latency_s", Type.NUMBER, "seconds", "from a fill until quotes are gone and it is hedged", _NOT_NEGATIVE),
+    ("burst_loss_usd", Type.NUMBER, "USD", "what one burst of fills may cost; 0: no threshold is proposed", _NOT_NEGATIVE),
+    ("burst_probability", Type.NUMBER, "probability", "of a burst that costs more", Range(low=0.0, high=1.0, low_open=True, high_open=True)),
 )  # fmt: skip
 QUOTING = Section(
     name="quoting",
@@ -442,5 +347,25 @@ SLIDE = Section(
 )  # fmt: skip
 
 SECTIONS: dict[str, Section] = {
-    each.name: each for each in (DESK, UNDERLYING, HEDGE, LIMIT, QUOTING, CLOCK, FACTORS, EVENT, GROUP, SLIDE)
+    each.name: each
+    for each in (
+        DESK,
+        UNDERLYING,
+        HEDGE,
+        HEDGING,
+        LIMIT,
+        QUOTING,
+        CLOCK,
+        FACTORS,
+        EVENT,
+        GROUP,
+        SLIDE,
+        FLOW,
+        ALPHA,
+        DUTY,
+        PROTECTION,
+        FAST_MARKET,
+        ORDERS,
+        OFFSETS,
+    )
 }

@@ -18,6 +18,7 @@ from flatbook.adapters.desk_file.findings import Findings, nearest, shown
 from flatbook.adapters.desk_file.lines import Place, lines_of
 from flatbook.model.errors import Fault, FaultsError, fail_on
 from flatbook.model.parameters import Desk, Limit
+from flatbook.model.quoting_terms import DutyTerms, ProtectionTerms
 
 LARGEST_BYTES = 2**20
 _AT_LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
@@ -84,7 +85,9 @@ def check_desk_against(
     findings = Findings(desk_file.name, desk_file.lines)
     for place, word in _names_used(desk_file):
         known, what = (
-            (classes, "option class") if place[-1] == "option_class" else (underlyings, "underlying")
+            (classes, "option class")
+            if place[-1] in ("option_class", "option_classes")
+            else (underlyings, "underlying")
         )
         if word and word not in known:
             near = nearest(word, sorted(known))
@@ -108,6 +111,16 @@ def _names_used(desk_file: DeskFile) -> Iterator[tuple[Place, str]]:
     for number, group in enumerate(desk.groups):
         for name in group.underlyings:
             yield ("group", number, "underlyings"), name
+    covering: dict[str, tuple[DutyTerms | ProtectionTerms, ...]] = {
+        "duty": desk.duties,
+        "protection": desk.protections,
+    }
+    for section, several in covering.items():
+        for number, one in enumerate(several):
+            for name in one.underlyings:
+                yield (section, number, "underlyings"), name
+            for name in one.option_classes:
+                yield (section, number, "option_classes"), name
     for number, limit in enumerate(desk_file.limits):
         yield ("limit", number, "underlying"), limit.underlying
         yield ("limit", number, "option_class"), limit.option_class

@@ -159,7 +159,7 @@ def _notes(table: Table, quotes: Mapping[str, Floats], by_mid: Bools) -> Iterato
         yield "column not read: quantity (what is held stands among the positions)"
     nothing = {name: ~(quotes[name] > 0.0) for name in SIDES}
     for text, rows in (
-        ("no price and no vol: the middle of bid and ask is the mark", by_mid),
+        ("no price and no vol: the middle of bid and ask is the mark, where it is not held", by_mid),
         ("no fee: 0 is used", np.isnan(quotes["fee"])),
         ("no bid: cannot be sold", nothing["bid"] & ~nothing["ask"]),
         ("no ask: cannot be bought", nothing["ask"] & ~nothing["bid"]),

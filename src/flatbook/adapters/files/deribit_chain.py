@@ -18,7 +18,8 @@ from flatbook.adapters.files.tables import Table, csv_files, peek, read_table
 from flatbook.adapters.files.terms import deribit_option_terms, option_of
 from flatbook.adapters.symbols.deribit import DeribitOption, parse_deribit, print_deribit
 from flatbook.model.errors import FaultsError, InvalidValueError
-from flatbook.model.events import Fact, ForwardQuoted, InstrumentsListed, QuotesSeen, UnderlyingQuoted
+from flatbook.model.events import ForwardQuoted, InstrumentsListed, QuotesSeen, UnderlyingQuoted
+from flatbook.model.facts import Fact
 from flatbook.model.instruments import Instrument, Right
 
 NAME = "deribit"

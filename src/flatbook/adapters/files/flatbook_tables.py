@@ -15,7 +15,8 @@ from flatbook.adapters.files.snapshot import MarketFile, Progress, counted, quot
 from flatbook.adapters.files.tables import SUFFIXES, Table, read_table
 from flatbook.adapters.symbols.osi import compact_osi
 from flatbook.model.errors import FaultsError
-from flatbook.model.events import Fact, InstrumentsListed
+from flatbook.model.events import InstrumentsListed
+from flatbook.model.facts import Fact
 
 NAME = "flatbook"
 REQUIRED = {

@@ -23,7 +23,8 @@ from flatbook.adapters.files.lean_chain import (
 from flatbook.adapters.files.snapshot import MarketFile, Note, Progress, counted, quote_notes
 from flatbook.adapters.files.terms import FUTURES, FutureTerms, future_option_terms, us_option_terms
 from flatbook.model.errors import FaultsError
-from flatbook.model.events import Fact, ForwardQuoted, InstrumentsListed, QuotesSeen, UnderlyingQuoted
+from flatbook.model.events import ForwardQuoted, InstrumentsListed, QuotesSeen, UnderlyingQuoted
+from flatbook.model.facts import Fact
 from flatbook.model.instruments import Style
 
 NAME = "lean"

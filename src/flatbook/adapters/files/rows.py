@@ -18,6 +18,7 @@ def refuse_empty(table: Table, faults: FaultList, expected: str) -> None:
     """
     if table.lines:
         return
+    faults.raise_all()  # rows there were, but none that could be read
     faults.add(
         where=table.name,
         found="a header and no rows",

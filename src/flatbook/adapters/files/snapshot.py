@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from flatbook.model.events import Fact
+from flatbook.model.facts import Fact
 
 Progress = Callable[[str], None]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from flatbook.adapters.files.faults import FaultList, shown
 from flatbook.adapters.files.fields import number_of
-from flatbook.adapters.files.rows import refuse_empty
+from flatbook.adapters.files.rows import add_repeat, refuse_empty
 from flatbook.adapters.files.tables import Table, read_table
 from flatbook.margin.legs import LegKind
 from flatbook.margin.span_arrays import SpanContracts
@@ -67,6 +67,7 @@ def read_span_csv(path: Path) -> SpanFile:
         short_minimum=_numbers(table, "short_minimum", faults, empty=0.0, least=0.0),
         premium_style=np.array([one is True for one in style], dtype=np.bool_),
     )
+    _add_repeats(table, contracts, faults)
     faults.raise_all()
     return SpanFile(name=path.name, contracts=contracts, commodities=(), inter_spreads=(), notes=())
 
@@ -94,6 +95,24 @@ def write_span_csv(path: Path, contracts: SpanContracts) -> None:
     draft = path.with_name(path.name + ".part")
     draft.write_bytes(text.getvalue().encode())
     draft.replace(path)
+
+
+def _add_repeats(table: Table, contracts: SpanContracts, faults: FaultList) -> None:
+    """A contract of one size stands once: two rows of it are two requirements."""
+    option, stock = contracts.is_option, contracts.kind == LegKind.STOCK
+    columns = (
+        contracts.underlying,
+        contracts.combined,
+        contracts.kind.tolist(),
+        np.where(option, contracts.strike, 0.0).tolist(),
+        np.where(stock, 0.0, contracts.years).tolist(),
+        contracts.multiplier.tolist(),
+    )
+    seen: dict[object, int] = {}
+    for row, key in enumerate(zip(*columns, strict=True)):
+        first = seen.setdefault(key, row)
+        if first != row:
+            add_repeat(table, "underlying", row, first, faults)
 
 
 def _cell(value: float) -> str:

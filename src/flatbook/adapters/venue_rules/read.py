@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 
 from flatbook.adapters.parameter_files import read_over
+from flatbook.model.obligation_terms import ObligationRule
+from flatbook.model.protection_terms import ProtectionRule
 from flatbook.model.terms import Parameters
-from flatbook.quoting.obligation_terms import ObligationRule
-from flatbook.quoting.protection_terms import ProtectionRule
 
 
 class Venue(StrEnum):

@@ -1,0 +1,172 @@
+"""All that the orders room remembers, and what of a cycle's wishes really leaves.
+
+`outgoing` decides and changes nothing; `leave` remembers what left. Orders go to one venue, which the terms name.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flatbook.exposure.aggregate import Exposure
+from flatbook.hedging.propose import Hedge
+from flatbook.limits.check import Standing
+from flatbook.limits.pretrade import PreTrade
+from flatbook.market.view import MarketView
+from flatbook.model.events import Fill
+from flatbook.model.order_events import KillSet, OpenOrdersTold, OrdersAnswered
+from flatbook.model.order_terms import OrderTerms
+from flatbook.model.table import InstrumentTable, Ints
+from flatbook.orders.gate import Verdicts, gate, prepare_gate
+from flatbook.orders.kill import (
+    Kills,
+    KillStanding,
+    Stopped,
+    kill_standings,
+    latch_kill_limits,
+    set_kill,
+    stopped_by,
+)
+from flatbook.orders.rate import Buckets, full_buckets
+from flatbook.orders.reconcile import Commands, passed, reconcile, send
+from flatbook.orders.state import WorkingOrders, answer_orders, fill_orders, told_open_orders
+from flatbook.orders.wanted import WantedQuotes, wanted_hedges, wanted_quotes
+from flatbook.quoting.legal_quotes import Response
+from flatbook.quoting.propose import Quotes
+from flatbook.riskprice.price import RiskPrice
+from flatbook.valuation.values import Values
+
+_STRANGE_KEPT = 1000
+
+
+@dataclass(slots=True)
+class Outbox:
+    """One per desk; only the functions of this file change it."""
+
+    working: WorkingOrders = field(default_factory=WorkingOrders)
+    kills: Kills = field(default_factory=Kills)
+    buckets: Buckets | None = None  # None: nothing was sent yet
+    strange: tuple[int, ...] = ()  # client ids that a venue told of and nobody knows: a person must look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outgoing:
+    """What leaves after one cycle, and what was held back."""
+
+    commands: Commands  # that leave
+    wanted: Commands  # as reconciled, before the gate
+    verdicts: Verdicts  # of the new orders and replacements among `wanted`
+    stopped: Stopped
+    kills: tuple[KillStanding, ...]
+    buckets: Buckets
+    next_id: int  # client id of the first new order among `commands`
+
+
+def see_order_event(outbox: Outbox, event: OrdersAnswered | OpenOrdersTold | KillSet) -> None:
+    """Take what a venue says of orders of ours, or that somebody stops or releases trading."""
+    match event:
+        case OrdersAnswered():
+            _look_at(outbox, answer_orders(outbox.working, event))
+        case OpenOrdersTold():
+            _look_at(outbox, told_open_orders(outbox.working, event, 0))
+        case KillSet():
+            set_kill(outbox.kills, event)
+
+
+def see_fill(outbox: Outbox, fill: Fill) -> None:
+    """Take a new fill off its order, where the venue says which; otherwise the order counts in full until its venue is asked."""
+    if fill.client_id:
+        _look_at(outbox, fill_orders(outbox.working, np.array([fill.client_id]), np.array([fill.quantity])))
+
+
+def kills_with_limits(outbox: Outbox, standing: Standing, terms: OrderTerms, now_ns: int) -> Kills:
+    """The kill switches that are on, with those that limits set off in this cycle."""
+    kills = Kills(on=dict(outbox.kills.on))
+    latch_kill_limits(kills, standing, terms, now_ns)
+    return kills
+
+
+def stopped_now(kills: Kills, table: InstrumentTable, terms: OrderTerms) -> Stopped:
+    """What they stop."""
+    return stopped_by(kills, table, (terms.venue,))
+
+
+def outgoing(
+    outbox: Outbox,
+    kills: Kills,
+    quotes: Quotes,
+    hedges: tuple[Hedge, ...],
+    *,
+    values: Values,
+    price: RiskPrice,
+    market: MarketView,
+    exposure: Exposure,
+    standing: Standing,
+    pretrade: PreTrade,
+    terms: OrderTerms,
+) -> Outgoing:
+    """What must leave so that what works becomes what is wanted, and passes the gate.
+
+    Parameters
+    ----------
+    outbox : Outbox
+    kills : Kills
+        With those of this cycle's limits.
+    quotes, hedges, values, price, market, exposure, standing
+        Of this cycle.
+    pretrade : PreTrade
+        Of this standing.
+    terms : OrderTerms
+    """
+    stopped = stopped_now(kills, market.table, terms)
+    wanted = reconcile(
+        outbox.working,
+        _wanted_quotes(quotes, values, price, market),
+        wanted_hedges(hedges, values, market),
+        stopped,
+        terms,
+        market.now_ns,
+    )
+    prepared = prepare_gate(
+        values, market, exposure, quotes.half_spread, standing, pretrade, outbox.working, stopped, terms
+    )
+    buckets = outbox.buckets or full_buckets(1, terms, market.now_ns)
+    cancels = wanted.take(wanted.cancels)
+    verdicts = gate(wanted.take(~wanted.cancels).orders, prepared, buckets, cancels.orders.venue)
+    commands, left = passed(wanted, verdicts, terms)
+    return Outgoing(
+        commands=commands,
+        wanted=wanted,
+        verdicts=verdicts,
+        stopped=stopped,
+        kills=kill_standings(kills, outbox.working, market.table, (terms.venue,)),
+        buckets=left,
+        next_id=outbox.working.next_id,
+    )
+
+
+def _wanted_quotes(quotes: Quotes, values: Values, price: RiskPrice, market: MarketView) -> WantedQuotes:
+    """What is proposed, with the least that duties ask, what must go, and what goes first: that which takes most risk away."""
+    least = [
+        np.where(quotes.in_duty & (quotes.response[side] == Response.WIDEST), size, 0)
+        for side, size in enumerate((quotes.bid_size, quotes.ask_size))
+    ]
+    off = quotes.response == Response.OFF
+    shift = price.reservation.shift_usd
+    return wanted_quotes(
+        quotes,
+        values,
+        market,
+        duty=(least[0], least[1]),
+        unsafe=(off[0], off[1]),
+        usefulness=-np.fmin(shift[0], shift[1]),
+    )
+
+
+def leave(outbox: Outbox, left: Outgoing, kills: Kills, now_ns: int) -> Ints:
+    """Remember what leaves; client ids of what is new, int64[m], in the sequence of its commands."""
+    outbox.kills, outbox.buckets = kills, left.buckets
+    return send(outbox.working, left.commands, now_ns)
+
+
+def _look_at(outbox: Outbox, client_ids: Ints) -> None:
+    outbox.strange = (*outbox.strange, *client_ids.tolist())[-_STRANGE_KEPT:]

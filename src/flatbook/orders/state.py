@@ -1,0 +1,230 @@
+"""What the orders room remembers: every order of ours that may still fill, and those that died lately.
+
+An order counts from the moment it is sent until its venue said that nothing of it remains, or all of it was filled. A
+replacement is an order of its own that counts beside the one it replaces, until the venue said which of them is left. Client
+ids ascend and are used once. What a venue says of an order that nobody knows is given back, for a person to look at.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+
+from flatbook.model.order_events import OpenOrdersTold, OrderNews, OrdersAnswered
+from flatbook.model.table import Bools, Floats, Ints
+from flatbook.orders.columns import OrderColumns
+
+_REMEMBER_NS = 60_000_000_000  # a dead order, for late news and duplicates
+
+
+class OrderState(IntEnum):
+    """Where an order stands; all but DEAD may fill."""
+
+    PENDING_NEW = 0
+    LIVE = 1
+    PENDING_CANCEL = 2
+    PENDING_REPLACE = 3
+    UNKNOWN = 4
+    DEAD = 5
+
+
+def _none() -> Ints:
+    return np.empty(0, dtype=np.int64)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class WorkingOrders:
+    """Columns of equal length, ascending by client id."""
+
+    client_id: Ints = field(default_factory=_none)
+    row: Ints = field(default_factory=_none)
+    side: Ints = field(default_factory=_none)
+    price_ticks: Ints = field(default_factory=_none)
+    quantity: Ints = field(default_factory=_none)  # as sent
+    open: Ints = field(default_factory=_none)  # contracts that may still fill
+    state: Ints = field(default_factory=_none)  # OrderState
+    sent_ns: Ints = field(default_factory=_none)
+    cancel_ns: Ints = field(default_factory=_none)  # of the last cancel; 0: none was sent
+    venue: Ints = field(default_factory=_none)
+    purpose: Ints = field(default_factory=_none)
+    replaces: Ints = field(default_factory=_none)  # client id; 0: none
+    anchor_ticks: Floats = field(
+        default_factory=lambda: np.empty(0)
+    )  # centre of the quote when it was placed
+    next_id: int = 1
+
+    @property
+    def alive(self) -> Bools:
+        """bool[n]: may still fill."""
+        return np.asarray(self.state != OrderState.DEAD)
+
+    @property
+    def n_alive(self) -> int:
+        """How many may still fill."""
+        return int(np.count_nonzero(self.alive))
+
+
+def send_orders(orders: WorkingOrders, batch: OrderColumns, anchor_ticks: Floats, now_ns: int) -> Ints:
+    """Count orders that leave now; an order that one of them replaces is PENDING_REPLACE.
+
+    Parameters
+    ----------
+    orders : WorkingOrders
+    batch : OrderColumns
+        What the gate let through, at the quantity it let through.
+    anchor_ticks : float64[k]
+        Centre of the quote; NaN for a hedge.
+    now_ns : int
+
+    Returns
+    -------
+    int64[k]
+        Client ids.
+    """
+    _forget(orders, now_ns)
+    k = batch.size
+    ids = orders.next_id + np.arange(k)
+    orders.next_id += k
+    zero = np.zeros(k, dtype=np.int64)
+    new: dict[str, Ints | Floats] = {
+        "client_id": ids,
+        "row": batch.row,
+        "side": batch.side,
+        "price_ticks": batch.price_ticks,
+        "quantity": batch.quantity,
+        "open": batch.quantity,
+        "state": zero,
+        "sent_ns": np.full(k, now_ns),
+        "cancel_ns": zero,
+        "venue": batch.venue,
+        "purpose": batch.purpose,
+        "replaces": batch.replaces,
+        "anchor_ticks": anchor_ticks,
+    }
+    for name, column in new.items():
+        setattr(orders, name, np.concatenate([getattr(orders, name), column]))
+    replaced = _replaced_by(orders, np.arange(orders.client_id.size - k, orders.client_id.size))
+    held = orders.state[replaced]
+    orders.state[replaced] = np.where(held == OrderState.LIVE, OrderState.PENDING_REPLACE, held)
+    return ids
+
+
+def send_cancels(orders: WorkingOrders, client_ids: Ints, now_ns: int) -> None:
+    """Remember that cancels leave now; what they cancel counts until it is proven dead."""
+    at, _ = _places(orders, client_ids)
+    at = at[orders.state[at] != OrderState.DEAD]
+    orders.state[at] = OrderState.PENDING_CANCEL
+    orders.cancel_ns[at] = now_ns
+
+
+def fill_orders(orders: WorkingOrders, client_ids: Ints, quantities: Ints) -> Ints:
+    """Take fills off what is open; an order without anything open is dead.
+
+    Parameters
+    ----------
+    orders : WorkingOrders
+    client_ids, quantities : int64[k]
+
+    Returns
+    -------
+    int64[m]
+        Client ids that nobody knows, or that were filled beyond what was open: a person must look.
+    """
+    at, strange = _places(orders, client_ids)
+    known = np.isin(client_ids, orders.client_id[at])
+    np.subtract.at(orders.open, at, quantities[known])
+    over = np.unique(at[orders.open[at] < 0])
+    orders.open[over] = 0
+    orders.state[at] = np.where(orders.open[at] == 0, OrderState.DEAD, orders.state[at])
+    return np.concatenate([strange, orders.client_id[over]])
+
+
+def answer_orders(orders: WorkingOrders, event: OrdersAnswered) -> Ints:
+    """Take what a venue says; dead is final. Client ids that nobody knows are given back, int64[m].
+
+    News of one order count in their sequence; those of different orders do not disturb each other, in whatever sequence.
+    """
+    ids = np.array(event.client_ids, dtype=np.int64)
+    at, strange = _places(orders, ids)
+    news = np.array(event.news, dtype=np.int64)[np.isin(ids, orders.client_id[at])]
+    while at.size:
+        _, first = np.unique(at, return_index=True)
+        _answer(orders, at[first], news[first])
+        later = np.ones(at.size, dtype=np.bool_)
+        later[first] = False
+        at, news = at[later], news[later]
+    return strange
+
+
+def told_open_orders(orders: WorkingOrders, event: OpenOrdersTold, venue: int) -> Ints:
+    """Take a venue's whole list of open orders: those it does not name are dead, the others work.
+
+    Orders sent from `asked_ns` on are left alone. What is open is never more than we thought.
+
+    Returns
+    -------
+    int64[m]
+        Client ids of the list that are not open by our own account: a person must look.
+    """
+    ids = np.array(event.client_ids, dtype=np.int64)
+    at, strange = _places(orders, ids)
+    told = np.array(event.quantities, dtype=np.int64)[np.isin(ids, orders.client_id[at])]
+    ghosts = orders.client_id[at[orders.state[at] == OrderState.DEAD]]
+    judged = orders.alive & (orders.venue == venue) & (orders.sent_ns < event.asked_ns)
+    gone = judged & ~np.isin(orders.client_id, ids)
+    orders.state[gone] = OrderState.DEAD
+    alive = orders.state[at] != OrderState.DEAD
+    at, told = at[alive], told[alive]
+    orders.open[at] = np.minimum(orders.open[at], told)
+    settled = (orders.state[at] == OrderState.UNKNOWN) | (orders.state[at] == OrderState.PENDING_NEW)
+    orders.state[at[settled]] = OrderState.LIVE
+    _release_replaced(orders)
+    return np.concatenate([strange, ghosts])
+
+
+def _answer(orders: WorkingOrders, at: Ints, news: Ints) -> None:
+    """One piece of news for each of different orders."""
+    alive = orders.state[at] != OrderState.DEAD
+    at, news = at[alive], news[alive]
+    state = orders.state
+    state[at[(news == OrderNews.UNKNOWN) | (news == OrderNews.CANCEL_REJECTED)]] = OrderState.UNKNOWN
+    for what, waits in ((OrderNews.REJECTED, OrderState.LIVE), (OrderNews.CANCELLED, OrderState.UNKNOWN)):
+        ended = at[news == what]
+        state[ended] = OrderState.DEAD
+        replaced = _replaced_by(orders, ended)
+        state[replaced[state[replaced] == OrderState.PENDING_REPLACE]] = waits
+    works = at[news == OrderNews.ACKNOWLEDGED]
+    sure = (state[works] == OrderState.PENDING_NEW) | (state[works] == OrderState.UNKNOWN)
+    state[works[sure]] = OrderState.LIVE
+    state[_replaced_by(orders, works)] = OrderState.DEAD
+
+
+def _replaced_by(orders: WorkingOrders, at: Ints) -> Ints:
+    """Where the orders are whose place these take."""
+    replaces = orders.replaces[at]
+    return _places(orders, replaces[replaces > 0])[0]
+
+
+def _release_replaced(orders: WorkingOrders) -> None:
+    """An order whose replacement is dead waits for it no longer."""
+    waiting = orders.state == OrderState.PENDING_REPLACE
+    if waiting.any():
+        coming = orders.replaces[orders.alive & (orders.replaces > 0)]
+        orders.state[waiting & ~np.isin(orders.client_id, coming)] = OrderState.LIVE
+
+
+def _places(orders: WorkingOrders, client_ids: Ints) -> tuple[Ints, Ints]:
+    """Where the known ones of these ids are, and the unknown ids."""
+    at = np.searchsorted(orders.client_id, client_ids)
+    known = np.append(orders.client_id, -1)[at] == client_ids
+    return at[known], client_ids[~known]
+
+
+def _forget(orders: WorkingOrders, now_ns: int) -> None:
+    """Drop what died long ago."""
+    kept = orders.alive | (orders.sent_ns > now_ns - _REMEMBER_NS)
+    if 2 * int(np.count_nonzero(kept)) < kept.size:
+        for name in orders.__slots__:
+            column = getattr(orders, name)
+            if name != "next_id":
+                setattr(orders, name, column[kept])

@@ -1,0 +1,36 @@
+"""What holds for quotes beside value, price and limits: duties, frozen protections, fast markets, bursts of fills, what is killed.
+
+A snapshot of the quoting room's memory at one instant; `NO_CONDITIONS` is a desk without duties in a calm market.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flatbook.model.table import Bools, Floats
+from flatbook.quoting.duties import DutyNow
+from flatbook.quoting.fast_market import FastMarket
+
+
+def _no_floats() -> Floats:
+    return np.empty(0)
+
+
+def _no_bools() -> Bools:
+    return np.empty(0, dtype=np.bool_)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Conditions:
+    """Nobody changes it; a column without rows holds for no series."""
+
+    duties: tuple[DutyNow, ...] = ()
+    frozen: Bools = field(default_factory=_no_bools)  # [n]: a protection keeps its quotes away
+    frozen_scopes: tuple[str, ...] = ()
+    killed: Bools = field(default_factory=_no_bools)  # [n]: past the kill limit, or stopped by hand
+    fast: FastMarket | None = None  # None: calm
+    burst_fills: Floats = field(default_factory=_no_floats)  # [u]: fills to expect until quotes are gone
+    underlying_spread: Floats = field(default_factory=_no_floats)  # [u]: bid-ask; NaN where not known
+
+
+NO_CONDITIONS = Conditions()
