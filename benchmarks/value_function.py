@@ -6,12 +6,19 @@ from time import perf_counter
 
 import numpy as np
 
+from flatbook.exposure.factor_covariance import Covariance
+from flatbook.exposure.factors import FactorExposure, Factors, Jumps
+from flatbook.model.parameters import Desk, QuotingRules, RiskAppetite
+from flatbook.model.table import Floats
 from flatbook.quoting.distance import optimal_distance
+from flatbook.riskprice.desk_flow import DeskFlow
+from flatbook.riskprice.hedge_directions import HedgeDirections
 from flatbook.riskprice.intensity import logistic
+from flatbook.riskprice.price import risk_price
 from flatbook.riskprice.reservation import no_charges, reservation
 from flatbook.riskprice.riccati import Flow, SeriesFactors, Terms, price_of, value_function
 
-UNDERLYINGS, KINDS, SERIES = 3, 21, 2_000
+UNDERLYINGS, KINDS, SERIES, HEDGES = 3, 21, 2_000, 6
 _ROUNDS = 100
 
 
@@ -48,12 +55,45 @@ def timings() -> list[str]:
         (f"value function, {count} factors, {2 * n:,d} flows", lambda: value_function(covariance, series, flow, terms, book)),
         ("risk price of another book", lambda: price_of(solved, book)),
         (f"reservation shifts, {n:,d} series two-sided", lambda: reservation(solved, book, series, z, none)),
+        (f"risk price of a desk, {count} factors, {n:,d} series, {HEDGES} hedges", _desk(covariance, series, flow, book, terms)),
         (f"optimal distances, {n:,d} series two-sided", lambda: optimal_distance(intensity, shift, anywhere)),
     )  # fmt: skip
     return [
         f"{name:48} {1e3 * median:9.3f} ms, at least {1e3 * least:7.3f} ms"
         for name, (median, least) in ((name, _seconds(work)) for name, work in what)
     ]
+
+
+def _desk(
+    covariance: Floats, series: SeriesFactors, flow: Flow, book: Floats, terms: Terms
+) -> Callable[[], object]:
+    """All that a cycle asks of the risk price: value function, what is cheaper to hedge, shifts of both sides in their parts."""
+    n, kinds = series.e.shape
+    names = tuple(f"U{u}" for u in range(UNDERLYINGS))
+    of = Factors(
+        e=series.e, kinds=tuple(map(str, range(kinds))), by_expiry=np.zeros((n, 3)), underlyings=names,
+        underlying_of=series.block_of, proxies=((),) * UNDERLYINGS, proxy_symbols=((),) * UNDERLYINGS, jumps=Jumps(), reasons={},
+    )  # fmt: skip
+    held = FactorExposure(
+        known=book.reshape(UNDERLYINGS, kinds), unvalued=np.zeros((UNDERLYINGS, kinds)), reasons={}
+    )
+    own = np.zeros((HEDGES, kinds))
+    own[:, 0], own[:, -1] = 1.0, np.linspace(0.0, 0.3, HEDGES)
+    hedges = HedgeDirections(
+        underlying=np.sort(np.arange(HEDGES) % UNDERLYINGS), e=own, cost=np.linspace(1e-4, 3e-4, HEDGES)
+    )
+    sides = (flow.intensity.take(slice(0, n)), flow.intensity.take(slice(n, 2 * n)))
+    expected = DeskFlow(
+        flow=flow, quoted=sides, contracts=np.full((2, n), 10.0), adverse_usd=np.full((2, n), 3.0)
+    )
+    desk = Desk(quoting=QuotingRules(), appetite=RiskAppetite(aversion_per_usd=terms.aversion_per_usd))
+    over_a_day = Covariance(
+        matrix=covariance * terms.holding_years, standard_error=covariance, effective_samples=book, source=""
+    )
+    spot_vol, charges = np.full(UNDERLYINGS, 0.2), no_charges(n)
+    return lambda: risk_price(
+        held, of, over_a_day, desk, spot_vol, hedges, expected=expected, charges=charges
+    )
 
 
 def _seconds(work: Callable[[], object]) -> tuple[float, float]:

@@ -125,6 +125,62 @@ def plan(
 
 
 @app.command()
+def reduce(
+    market: Annotated[
+        Path | None,
+        typer.Option(help="The chain, as for `flatbook plan`; left out with --config: a SYNTHETIC day."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="The desk (desk.toml): limits, hedges, [dim][[flow]][/dim] it expects.")
+    ] = None,
+    book: Annotated[
+        Path | None, typer.Option(help="Fills, as for `flatbook plan`; left out: a one-sided crowd of customers.")
+    ] = None,
+    customers: Annotated[
+        int | None, typer.Option(help="Fills of the crowd that makes the book.  [default: 500]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the crowd: the same gives the same fills.")] = 1,
+    contracts: Annotated[float, typer.Option(help="Mean size of the crowd's fills, contracts.")] = 3.0,
+    underlying: Underlying = None,
+    at: At = None,
+    market_format: Format = None,
+    json: Annotated[Path | None, typer.Option(help="Write the report as JSON (schema: docs/reduce.md).")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write tables, slides and pictures as one self-contained HTML page.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Compare the levers on a book that leans: nothing, delta only, underlying or proxy, options, quotes, and the joint plan of all.
+
+    Each lever tells what it costs, the price of the risk that it leaves (half the desk's aversion times the variance; what leaned quotes win
+    back once they work), and which limits it leaves at or beyond hard. The joint plan comes as packages with reasons, with what its quotes
+    are expected to bring, and with the desk's slides by full revaluation before and after.
+
+    Without options it runs by itself on a SYNTHETIC day: [bold]flatbook reduce[/bold]
+
+    Example: [bold]flatbook reduce --market SPX_20190509.csv --config examples/reduce/spx.toml --customers 500 --html reduce.html[/bold]
+    """
+    from flatbook.cli.reduce import Wanted, make_reduction
+
+    make_reduction(
+        Wanted(
+            market=market,
+            config=config,
+            book=book,
+            customers=customers,
+            seed=seed,
+            contracts=contracts,
+            at=at,
+            market_format=market_format,
+            underlying=underlying,
+            json=json,
+            html=html,
+            quiet=quiet,
+        )
+    )
+
+
+@app.command()
 def replay(
     journal: Annotated[Path, typer.Argument(help="A journal that `flatbook plan --journal` wrote.")],
 ) -> None:

@@ -69,7 +69,12 @@ def make_plan(wanted: Wanted) -> None:
         with closing(Journal.create(wanted.journal, manifest(wanted.config))) as journal:
             outcome = run(inputs, journal, progress)
         progress("making the report")
-        report = plan_report(outcome.cycle, sources=_sources(wanted, inputs, outcome), asked=outcome.asked)
+        report = plan_report(
+            outcome.cycle,
+            sources=_sources(wanted, inputs, outcome),
+            asked=outcome.asked,
+            offset=outcome.offset,
+        )
         _write(wanted, report, progress)
     print_plan(report, out)
     for kind, path in (("report", wanted.html), ("JSON", wanted.json), ("journal", wanted.journal)):

@@ -15,6 +15,7 @@ from flatbook.adapters.files.reported import read_reported
 from flatbook.engine.cycle import Cycle
 from flatbook.engine.decision import decision_of, encode_decision
 from flatbook.engine.measure import WhatIf, contracts_of, what_if
+from flatbook.engine.offsets import Offset, offset_of
 from flatbook.engine.state import State
 from flatbook.engine.step import step
 from flatbook.journal.store import Journal
@@ -76,12 +77,15 @@ class Outcome:
     cycle: Cycle
     journal_head: bytes
     asked: tuple[WhatIf, ...]  # what would be
+    offset: (
+        Offset | None
+    )  # what options, underlying and proxies would do about the book; None: nothing is held
 
 
 def read_inputs(
     *,
     faults: list[Fault],
-    book: Path,
+    book: Path | None,
     market: Path,
     config: Path,
     market_format: str | None,
@@ -92,7 +96,7 @@ def read_inputs(
     what_if: Path | None = None,
     reported: Path | None = None,
 ) -> Inputs:
-    """Read the three inputs; the faults of all are told at once, after those that `faults` holds already.
+    """Read the three inputs; the faults of all are told at once, after those that `faults` holds already. Without a book it is flat.
 
     Raises
     ------
@@ -117,7 +121,7 @@ def read_inputs(
     faults += _hedges_that_differ(desk, table)
     sessions = _gather(faults, lambda: _sessions(desk, chain, table))
     progress("reading the fills")
-    fills = _gather(faults, lambda: read_fills(book, table=table, at_ns=chain.at_ns))
+    fills = _gather(faults, lambda: _fills(book, table, chain.at_ns))
     history = _gather(faults, lambda: _history(desk, config, chain))
     at_work = _orders(faults, working, table, chain.at_ns)
     thought_of = _orders(faults, what_if, table, chain.at_ns)
@@ -154,12 +158,20 @@ def run(inputs: Inputs, journal: Journal, progress: Progress) -> Outcome:
         assert cycle is not None, "a plan ends with a cycle"
     progress("asking what if")
     asked = () if inputs.what_if is None else (_what_if(inputs.what_if, cycle, state),)
-    return Outcome(cycle=cycle, journal_head=journal.head, asked=asked)
+    progress("looking for an option offset")
+    return Outcome(cycle=cycle, journal_head=journal.head, asked=asked, offset=_offset(cycle))
 
 
 def _what_if(orders: OrdersWorking, cycle: Cycle, state: State) -> WhatIf:
     trades = contracts_of(orders, cycle.table)
     return what_if("the trades asked about", trades, cycle.held.quantity, cycle.basis, state.limits)
+
+
+def _offset(cycle: Cycle) -> Offset | None:
+    """Of the book that is held, over the underlyings in it."""
+    held = set(cycle.table.underlying_of[cycle.held.quantity != 0].tolist())
+    names = tuple(name for u, name in enumerate(cycle.table.underlyings) if u in held)
+    return offset_of(cycle.held, cycle.standing, cycle.basis, names) if names else None
 
 
 def _gather(faults: list[Fault], read: Callable[[], _T]) -> _T | None:
@@ -168,6 +180,10 @@ def _gather(faults: list[Fault], read: Callable[[], _T]) -> _T | None:
     except FaultsError as error:
         faults.extend(error.faults)
         return None
+
+
+def _fills(path: Path | None, table: InstrumentTable, at_ns: int) -> FillsFile:
+    return FillsFile(events=(), notes=()) if path is None else read_fills(path, table=table, at_ns=at_ns)
 
 
 def _orders(

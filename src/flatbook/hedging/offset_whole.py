@@ -129,14 +129,24 @@ class _Search:
         among = np.sort(strongest[: int(_STARTS[1] * self.legs_max)])
         return _rounded(whole, few_legs(whole, near, among, self.legs_max).lots)
 
+    def _few(self, start: Ints) -> Ints:
+        """The legs of a start that are used most; the search moves legs, and never gives one up because there are too many."""
+        if np.count_nonzero(start) <= self.legs_max:
+            return start
+        weakest = np.argsort(-used(self.whole, start.astype(np.float64)), kind="stable")[self.legs_max :]
+        out = start.copy()
+        out[weakest] = 0
+        return out
+
     def _only(self, legs: Ints) -> WholeLots:
         within = np.zeros(self.whole.slope.size, dtype=np.int64)
         within[legs] = 1
         return replace(self.whole, bounds=self.whole.bounds * within)
 
     def _descend(self, start: Ints, whole: WholeLots, looks: int) -> None:
-        """Search from `start`, and keep what was found if it is among the best."""
+        """Search from `start`, or the strongest of its legs where it has too many, and keep what was found if it is among the best."""
         self.looks += 1
+        start = self._few(start)
         terms = np.array([whole.level, whole.price, self.relaxed.shadow])
         limits = np.array([self.legs_max, looks, _SIZES])
         lots, worth, taken = search_lots(

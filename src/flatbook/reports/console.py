@@ -6,6 +6,7 @@ Blue is long, bid and what adds; orange is short, offer and what reduces; amber 
 from typing import TYPE_CHECKING
 
 from flatbook.reports.console_capital import print_capital
+from flatbook.reports.console_conditions import print_conditions
 from flatbook.reports.console_lists import (
     print_health,
     print_inventory,
@@ -15,6 +16,7 @@ from flatbook.reports.console_lists import (
     print_shifts,
     print_what_ifs,
 )
+from flatbook.reports.console_offset import print_offset
 from flatbook.reports.console_risk import print_risk
 from flatbook.reports.console_sheets import print_sheets
 from flatbook.reports.console_table import print_table, signed, styled
@@ -31,11 +33,13 @@ _STEP_STYLE = {"ALERT": "bold yellow3", "ESCALATE": "bold red3", "HARD": "bold w
 _STEP_MARK = {"NORMAL": "o", "NOTIFY": "+", "ALERT": "!", "ESCALATE": "!!", "HARD": "X"}
 _BAR = 20  # characters up to the limit
 _LISTS = (
+    print_offset,
     print_what_ifs,
     print_residual,
     print_risk_price,
     print_quotes,
     print_shifts,
+    print_conditions,
     print_inventory,
     print_health,
 )
@@ -111,16 +115,24 @@ def _responses(rows: list[ResponseRow], console: "Console") -> None:
         [
             (
                 row.option_class,
-                row.side,
+                sides,
                 styled(f"{_STEP_MARK[row.step]} {row.step}", _STEP_STYLE.get(row.step, "")),
                 row.action,
                 f"{row.series:,d} of {row.live:,d}",
                 row.limit,
             )
-            for row in rows
+            for sides, row in _together(rows)
         ],
         left={0, 1, 2, 3, 5},
     )
+
+
+def _together(rows: list[ResponseRow]) -> list[tuple[str, ResponseRow]]:
+    """Both sides of a class in one line where they say the same."""
+    sides: dict[tuple[object, ...], list[ResponseRow]] = {}
+    for row in rows:
+        sides.setdefault((row.option_class, row.step, row.limit, row.series), []).append(row)
+    return [(" and ".join(one.side for one in alike), alike[0]) for alike in sides.values()]
 
 
 def _exposure(report: PlanReport, console: "Console") -> None:

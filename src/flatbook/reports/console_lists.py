@@ -9,21 +9,22 @@ from flatbook.reports.numbers import brief, contracts, day, full, magnitude, per
 from flatbook.reports.schema import PlanReport
 from flatbook.reports.schema_decisions import QuoteRow, ResidualLedger, ResidualOf, RiskPriceOf
 from flatbook.reports.schema_parts import Number
+from flatbook.reports.schema_price import QuoteShift
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _LEDGER_ENTRIES = 4  # the largest
+_SHIFTED = 3  # series whose shifts are told
+_CENT = 0.01
 
 
 def print_residual(report: PlanReport, console: "Console") -> None:
-    """Print risk before and after the hedges, and what options would do."""
+    """Print risk before and after the hedges, and the ledger of what they leave."""
     _print_changes("WHAT IS LEFT", report.residual.scopes, console)
     for basis in report.residual.basis:
         told = f"  {basis.underlying}: basis risk of {basis.symbol} {magnitude(basis.deviation_usd)} USD SD"
         console.print(styled(f"{told} over {basis.over_days:g} days", "dim"))
-    for offset in report.residual.option_offsets[:ROWS]:
-        console.print(styled(f"  {offset.sentence}", "dim"))
     _print_ledger(report.residual.ledger, console)
 
 
@@ -148,31 +149,41 @@ def _quote(row: QuoteRow, decimals: int) -> tuple[object, ...]:
 
 
 def print_shifts(report: PlanReport, console: "Console") -> None:
-    """Print what a fill of the largest positions costs beside the distance of its quote, part by part."""
-    rows = [
-        (
-            row.symbol,
-            row.side,
-            "limit" if row.limits_usd is None else plain(row.shift_usd, 2),
-            *(
-                plain(part, 2)
-                for part in (
-                    row.inventory_usd,
-                    row.flow_usd,
-                    row.own_usd,
-                    row.limits_usd,
-                    row.capital_usd,
-                    row.adverse_selection_usd,
-                    row.hedge_usd,
-                )
-            ),
-        )
-        for row in report.quotes.shifts[:ROWS]
+    """Print what a fill of the series with the largest shifts costs beside the distance of its quote, and what makes most of it."""
+    by_symbol: dict[str, list[QuoteShift]] = {}
+    for row in report.quotes.shifts:
+        by_symbol.setdefault(row.symbol, []).append(row)
+    largest = sorted(by_symbol.values(), key=lambda sides: -max(_size(side) for side in sides))[:_SHIFTED]
+    lines = [
+        f"    {sides[0].symbol}: {', '.join(_shift(side) for side in sides)}"
+        for sides in largest
+        if max(_size(side) for side in sides) >= _CENT
     ]
-    titles = (
-        "A FILL COSTS\nUSD a contract", "side", "shift", "inventory", "flow", "own risk", "limits", "capital", "adverse", "hedge",
-    )  # fmt: skip
-    print_table(console, "", titles, rows, left={0, 1}, total=len(report.quotes.shifts))
+    if lines:
+        console.print(styled("  a fill costs, USD a contract beside the quote's own distance:", "dim"))
+    for line in lines:
+        console.print(styled(line, "dim"))
+
+
+def _size(side: QuoteShift) -> float:
+    """The magnitude of a shift; one that nobody knows or that a limit forbids leads."""
+    return math.inf if side.shift_usd is None else abs(side.shift_usd)
+
+
+def _shift(side: QuoteShift) -> str:
+    if side.shift_usd is None:
+        return f"{side.side} {'limit' if side.limits_usd is None else 'not known'}"
+    parts = (
+        ("inventory", side.inventory_usd),
+        ("flow", side.flow_usd),
+        ("own risk", side.own_usd),
+        ("limits", side.limits_usd),
+        ("capital", side.capital_usd),
+        ("adverse selection", side.adverse_selection_usd),
+        ("hedge", side.hedge_usd),
+    )
+    name, most = max(parts, key=lambda part: abs(part[1] or 0.0))
+    return f"{side.side} {brief(side.shift_usd)} ({name} {brief(most)})"
 
 
 def _telling(row: QuoteRow, spot: Number) -> tuple[int, float]:

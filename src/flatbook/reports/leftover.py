@@ -1,4 +1,4 @@
-"""Section 7: risk before and after the hedges, the basis they leave, the risk price, and what options would do."""
+"""Section 7: risk before and after the hedges, the basis they leave, and the risk price."""
 
 import math
 
@@ -8,21 +8,17 @@ from flatbook.engine.cycle import Cycle
 from flatbook.exposure.factor_prior import ONE_MONTH
 from flatbook.exposure.factors import GAMMA, LEVELS, SPOT
 from flatbook.hedging.cross import HeldProxy, effectiveness, held_proxies
-from flatbook.hedging.neutral_choice import OptionOffset, option_offset
 from flatbook.hedging.products import followed, stressed_effectiveness
 from flatbook.reports.changes import changes_of
 from flatbook.reports.columns import Columns
 from flatbook.reports.factor_sections import name_and_unit
-from flatbook.reports.hedge_rows import NOT_TOLD, side_of
+from flatbook.reports.hedge_rows import NOT_TOLD
 from flatbook.reports.ledger import residual_ledger_of, told_of
 from flatbook.reports.missing import Missing
-from flatbook.reports.numbers import brief, plain
 from flatbook.reports.price_sections import parameters_of
 from flatbook.reports.schema_decisions import (
     BasisRisk,
     FactorPrice,
-    OffsetLegRow,
-    OffsetRow,
     Residual,
     RiskPriceOf,
 )
@@ -42,11 +38,6 @@ def residual_of(cycle: Cycle, columns: Columns, missing: Missing) -> Residual:
         basis=_basis(cycle, missing),
         risk_price=tuple(_risk_price(cycle, missing, u) for u in range(len(names))),
         price_parameters=parameters_of(cycle, missing),
-        option_offsets=tuple(
-            _offset(option_offset(u, cycle.residual.exposure, cycle.values, cycle.market), missing)
-            for u, name in enumerate(names)
-            if name in touched
-        ),
         ledger=residual_ledger_of(told_of(cycle, model_usd2=cycle.residual.risk.deviation_usd**2), missing),
     )
 
@@ -117,49 +108,4 @@ def _factor(cycle: Cycle, missing: Missing, u: int, kind: int, path: str) -> Fac
         price_usd_per_unit=missing.number(
             float(price.price[u, kind]), f"{path}.price_usd_per_unit", _NO_PRICE
         ),
-    )
-
-
-def _offset(offset: OptionOffset, missing: Missing) -> OffsetRow:
-    path = f"residual.option_offsets[{offset.underlying}]"
-
-    def number(value: float, name: str) -> float | None:
-        """A figure of this offset."""
-        known = value if offset.legs else math.nan
-        return missing.number(known, f"{path}.{name}", offset.reason or "its inputs are not finite")
-
-    return OffsetRow(
-        underlying=offset.underlying,
-        legs=tuple(
-            OffsetLegRow(
-                symbol=leg.symbol,
-                side=side_of(leg.quantity),
-                contracts=abs(leg.quantity),
-                contracts_exact=leg.exact,
-                cost_usd=leg.cost_usd,
-                delta_usd=leg.delta_usd,
-            )
-            for leg in offset.legs
-        ),
-        cost_usd=number(offset.cost_usd, "cost_usd"),
-        delta_added_usd=number(offset.delta_added_usd, "delta_added_usd"),
-        delta_after_usd=number(offset.delta_after_usd, "delta_after_usd"),
-        gamma_after_usd_per_pct=number(offset.gamma_after_usd_per_pct, "gamma_after_usd_per_pct"),
-        vega_after_usd_per_point=number(offset.vega_after_usd_per_point, "vega_after_usd_per_point"),
-        reason=offset.reason,
-        sentence=_sentence(offset),
-    )
-
-
-def _sentence(offset: OptionOffset) -> str:
-    if not offset.legs:
-        return f"{offset.underlying}: no option offset; {offset.reason}."
-    legs = " and ".join(
-        f"{side_of(leg.quantity)} {abs(leg.quantity):,d} {leg.symbol}" if leg.quantity else f"no {leg.symbol}"
-        for leg in offset.legs
-    )
-    return (
-        f"{offset.underlying}: {legs} would take gamma to {brief(offset.gamma_after_usd_per_pct)} USD per 1 % and "
-        f"vega to {brief(offset.vega_after_usd_per_point)} USD per point, cost about {plain(offset.cost_usd)} USD "
-        f"(half-spread) and bring {brief(offset.delta_added_usd)} USD of delta to hedge. An indication, no order."
     )

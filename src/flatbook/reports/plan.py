@@ -10,9 +10,11 @@ import msgspec
 from flatbook import __version__
 from flatbook.engine.cycle import Cycle
 from flatbook.engine.measure import WhatIf
+from flatbook.engine.offsets import Offset
 from flatbook.model.measures import MEANINGS
 from flatbook.reports.capital_sections import capital_of
 from flatbook.reports.columns import columns_of, iso
+from flatbook.reports.conditions_section import orders_of
 from flatbook.reports.decisions import hedges_of, limits_of, responses_of
 from flatbook.reports.exposures import exposures_of, slides_of
 from flatbook.reports.factor_sections import factors_of
@@ -20,6 +22,7 @@ from flatbook.reports.health import health_of
 from flatbook.reports.inventory import inventory_of
 from flatbook.reports.leftover import residual_of
 from flatbook.reports.missing import Missing
+from flatbook.reports.offset_section import offset_section
 from flatbook.reports.quotes import quotes_of
 from flatbook.reports.risk_sections import deltas_of, groups_of
 from flatbook.reports.schema import Header, PlanReport, Sources
@@ -29,7 +32,9 @@ from flatbook.reports.story import headline_of, sentences_of
 from flatbook.reports.what_if import what_ifs_of
 
 
-def plan_report(cycle: Cycle, *, sources: Sources, asked: tuple[WhatIf, ...] = ()) -> PlanReport:
+def plan_report(
+    cycle: Cycle, *, sources: Sources, asked: tuple[WhatIf, ...] = (), offset: Offset | None = None
+) -> PlanReport:
     """Report `cycle`.
 
     Parameters
@@ -39,6 +44,8 @@ def plan_report(cycle: Cycle, *, sources: Sources, asked: tuple[WhatIf, ...] = (
         Where its inputs came from.
     asked : tuple of WhatIf
         What somebody wants to know beside.
+    offset : Offset, optional
+        The option offset of the book that is held; without it the section says that nobody asked.
 
     Returns
     -------
@@ -51,6 +58,7 @@ def plan_report(cycle: Cycle, *, sources: Sources, asked: tuple[WhatIf, ...] = (
     slides = slides_of(cycle, missing)
     limits = limits_of(cycle, missing)
     hedges = hedges_of(cycle, missing)
+    options = offset_section(cycle, offset, missing)
     quotes = quotes_of(cycle, columns, missing)
     residual = residual_of(cycle, columns, missing)
     sheets = sheets_of(cycle.sheets, cycle.book.quantity, cycle.table, missing)
@@ -61,8 +69,8 @@ def plan_report(cycle: Cycle, *, sources: Sources, asked: tuple[WhatIf, ...] = (
         valued_at=iso(cycle.now_ns),
         cycle=cycle.sequence,
         sources=sources,
-        headline=headline_of(exposure, limits, hedges),
-        sentences=sentences_of(inventory, exposure, limits, hedges, quotes, health),
+        headline=headline_of(exposure, limits, hedges, options),
+        sentences=sentences_of(inventory, exposure, limits, hedges, options, quotes, health),
     )
     return PlanReport(
         flatbook_version=__version__,
@@ -81,7 +89,9 @@ def plan_report(cycle: Cycle, *, sources: Sources, asked: tuple[WhatIf, ...] = (
         limits=limits,
         responses=responses_of(cycle),
         hedges=hedges,
+        offset=options,
         quotes=quotes,
+        orders=orders_of(cycle, missing),
         residual=residual,
         what_if=what_ifs,
         sheets=sheets,

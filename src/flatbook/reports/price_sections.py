@@ -15,9 +15,11 @@ from flatbook.reports.schema_price import PriceParameter, QuoteShift
 _SIDES = ("bid", "ask")
 _SHIFTED = 20  # series beside those held, from the largest shift
 _LIMIT = "one more lot would reach a hard limit: this side is not quoted"
+_UNKNOWN = "its factor exposure or its capital is not known: this side is not quoted"
 _CHOSEN = "the desk's choice"
 _CONFIGURED = "configured"
 _NO_ERROR = "nobody estimated it: `source` says where it comes from"
+_PARAMETERS = "residual.price_parameters[*]"
 _USUAL = "left out: one over half_spread_vol_points"
 _DEFAULTS = RiskAppetite(aversion_per_usd=0.5)
 _CHOICES = (
@@ -43,17 +45,17 @@ def shifts_of(cycle: Cycle, missing: Missing) -> tuple[QuoteShift, ...]:
 
 def _shift(cycle: Cycle, missing: Missing, row: int, side: int) -> QuoteShift:
     found, symbol = cycle.price.reservation, cycle.table.instruments[row].symbol
-    path = f"quotes.shifts[{symbol} {_SIDES[side]}]"
+    charges = found.charges
+    shift = float(found.shift_usd[side, row])
 
     def told(name: str, value: float) -> float | None:
-        reason = _LIMIT if math.isinf(value) else "its factor exposure or its capital is not known"
-        return missing.number(value, f"{path}.{name}", reason)
+        """A part; `reason` of the row says why it is null."""
+        return missing.number(value, f"quotes.shifts[*].{name}", "`reason` of the row says why")
 
-    charges = found.charges
     return QuoteShift(
         symbol=symbol,
         side=_SIDES[side],
-        shift_usd=told("shift_usd", float(found.shift_usd[side, row])),
+        shift_usd=told("shift_usd", shift),
         inventory_usd=told("inventory_usd", float(found.inventory_usd[side, row])),
         flow_usd=told("flow_usd", float(found.flow_usd[side, row])),
         own_usd=told("own_usd", float(found.own_usd[side, row])),
@@ -61,6 +63,7 @@ def _shift(cycle: Cycle, missing: Missing, row: int, side: int) -> QuoteShift:
         capital_usd=told("capital_usd", float(charges.capital[side, row])),
         adverse_selection_usd=told("adverse_selection_usd", float(charges.adverse_selection[side, row])),
         hedge_usd=told("hedge_usd", float(charges.hedge[side, row])),
+        reason="" if math.isfinite(shift) else _LIMIT if math.isinf(shift) else _UNKNOWN,
     )
 
 
@@ -70,19 +73,15 @@ def parameters_of(cycle: Cycle, missing: Missing) -> tuple[PriceParameter, ...]:
         PriceParameter(
             name=name,
             scope=scope,
-            value=missing.number(math.nan if value is None else value, f"{_path(name, scope)}.value", _USUAL),
+            value=missing.number(math.nan if value is None else value, f"{_PARAMETERS}.value", _USUAL),
             unit=unit,
             standard_error=missing.number(
-                math.nan if error is None else error, f"{_path(name, scope)}.standard_error", _NO_ERROR
+                math.nan if error is None else error, f"{_PARAMETERS}.standard_error", _NO_ERROR
             ),
             source=source,
         )
         for name, scope, value, unit, error, source in _parameters(cycle)
     )
-
-
-def _path(name: str, scope: str) -> str:
-    return f"residual.price_parameters[{' '.join(filter(None, (name, scope)))}]"
 
 
 _Told = tuple[str, str, float | None, str, float | None, str]

@@ -8,6 +8,7 @@ from flatbook.model.table import Floats, Ints
 from flatbook.quoting.propose import REASON_TEXT, QuoteReason
 from flatbook.quoting.ticks import NO_PRICE
 from flatbook.reports.columns import RIGHTS, Columns
+from flatbook.reports.conditions_section import conditions_of
 from flatbook.reports.missing import Missing
 from flatbook.reports.price_sections import shifts_of
 from flatbook.reports.schema_decisions import QuoteCount, QuoteRow, Quotes
@@ -26,6 +27,7 @@ def quotes_of(cycle: Cycle, columns: Columns, missing: Missing) -> Quotes:
         counts=_counts(cycle, rows),
         series=_series(cycle, columns, missing, rows),
         shifts=shifts_of(cycle, missing),
+        conditions=conditions_of(cycle, missing),
     )
 
 

@@ -1,4 +1,4 @@
-"""The plan report, as the file keeps it: the schema `flatbook.plan/1`.
+"""The plan report, as the file keeps it: the schema `flatbook.plan/2`.
 
 Currency is the desk's (USD) where a name says so; prices are in the currency of the series. Volatilities, rates, moves
 and utilisations are decimals: 0.2 is 20 %. Long is plus. null is a number that does not exist: `reasons` says why.
@@ -12,12 +12,14 @@ import msgspec
 from flatbook.reports.schema_capital import DeskCapital
 from flatbook.reports.schema_decisions import Hedges, LimitRow, QuoteRow, Quotes, Residual, ResponseRow
 from flatbook.reports.schema_market import MarketHealth
+from flatbook.reports.schema_offset import OffsetSection
 from flatbook.reports.schema_parts import Capital, GapPnl, Measures, Number, Part, UnitOf
+from flatbook.reports.schema_quoting import OrdersOf
 from flatbook.reports.schema_risk import Deltas, FactorRisk, Groups
 from flatbook.reports.schema_sheets import Sheets
 from flatbook.reports.schema_what_if import WhatIfRow
 
-SCHEMA: Literal["flatbook.plan/1"] = "flatbook.plan/1"
+SCHEMA: Literal["flatbook.plan/2"] = "flatbook.plan/2"
 
 __all__ = [
     "SCHEMA",
@@ -239,7 +241,7 @@ class Reason(Part, frozen=True, kw_only=True):
 class PlanReport(Part, frozen=True, kw_only=True):
     """The plan of one cycle."""
 
-    schema: Literal["flatbook.plan/1"] = SCHEMA
+    schema: Literal["flatbook.plan/2"] = SCHEMA
     flatbook_version: str
     header: Header
     units: tuple[UnitOf, ...]  # of the measures
@@ -253,7 +255,9 @@ class PlanReport(Part, frozen=True, kw_only=True):
     limits: tuple[LimitRow, ...]  # section 4, worst first
     responses: tuple[ResponseRow, ...]  # what they ask of each side of each class
     hedges: Hedges
+    offset: OffsetSection
     quotes: Quotes
+    orders: OrdersOf | None  # null: the desk only proposes
     residual: Residual
     what_if: tuple[
         WhatIfRow, ...

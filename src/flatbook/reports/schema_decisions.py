@@ -2,6 +2,7 @@
 
 from flatbook.reports.schema_parts import Number, Part
 from flatbook.reports.schema_price import PriceParameter, QuoteShift
+from flatbook.reports.schema_quoting import QuoteConditions
 
 
 class LimitOverride(Part, frozen=True, kw_only=True):
@@ -157,6 +158,7 @@ class Quotes(Part, frozen=True, kw_only=True):
     counts: tuple[QuoteCount, ...]
     series: tuple[QuoteRow, ...]  # by class, expiry, strike; call before put
     shifts: tuple[QuoteShift, ...]  # of what is held, then of what the risk price moves most
+    conditions: QuoteConditions
 
 
 class Change(Part, frozen=True, kw_only=True):
@@ -207,31 +209,6 @@ class RiskPriceOf(Part, frozen=True, kw_only=True):
     factors: tuple[FactorPrice, ...]
 
 
-class OffsetLegRow(Part, frozen=True, kw_only=True):
-    """One series of an option offset."""
-
-    symbol: str
-    side: str
-    contracts: int
-    contracts_exact: float
-    cost_usd: float  # half the spread
-    delta_usd: float  # that the leg brings
-
-
-class OffsetRow(Part, frozen=True, kw_only=True):
-    """Two series near the money that would take gamma and vega of one underlying to zero. An indication, no order."""
-
-    underlying: str
-    legs: tuple[OffsetLegRow, ...]  # empty where `reason` says why
-    cost_usd: Number
-    delta_added_usd: Number
-    delta_after_usd: Number
-    gamma_after_usd_per_pct: Number  # with whole contracts
-    vega_after_usd_per_point: Number
-    reason: str
-    sentence: str
-
-
 class LedgerRow(Part, frozen=True, kw_only=True):
     """One risk that is left."""
 
@@ -268,11 +245,10 @@ class ResidualLedger(Part, frozen=True, kw_only=True):
 
 
 class Residual(Part, frozen=True, kw_only=True):
-    """Section 7: what is left, what it costs, and what options would do about it."""
+    """Section 7: what is left, and what it costs."""
 
     scopes: tuple[ResidualOf, ...]  # the desk first
     basis: tuple[BasisRisk, ...]
     risk_price: tuple[RiskPriceOf, ...]
     price_parameters: tuple[PriceParameter, ...]
-    option_offsets: tuple[OffsetRow, ...]
     ledger: ResidualLedger

@@ -16,6 +16,7 @@ class QuoteShift(Part, frozen=True, kw_only=True):
     capital_usd: Number  # at the hurdle rate over the holding time
     adverse_selection_usd: Number
     hedge_usd: Number  # of its delta, above what `inventory_usd` has of it
+    reason: str  # why numbers are null; empty: none is
 
 
 class PriceParameter(Part, frozen=True, kw_only=True):

@@ -4,11 +4,15 @@ from flatbook.reports.numbers import brief, magnitude, move, percent, tally
 from flatbook.reports.schema import Exposures, Inventory
 from flatbook.reports.schema_decisions import Hedges, LimitRow, Quotes
 from flatbook.reports.schema_market import MarketHealth
+from flatbook.reports.schema_offset import OffsetSection
 
 STRAINED = 0.75  # utilisation from which a limit is told
+_PRESSING = frozenset({"ALERT", "ESCALATE", "HARD"})
 
 
-def headline_of(exposure: Exposures, limits: tuple[LimitRow, ...], hedges: Hedges) -> str:
+def headline_of(
+    exposure: Exposures, limits: tuple[LimitRow, ...], hedges: Hedges, offset: OffsetSection
+) -> str:
     """What the desk is, and what it does next."""
     desk = exposure.desk.measures
     parts = [f"{_vega(desk.vega_usd_per_point)}, delta {brief(desk.delta_usd)} USD"]
@@ -20,6 +24,9 @@ def headline_of(exposure: Exposures, limits: tuple[LimitRow, ...], hedges: Hedge
         parts[-1] += f" and {len(trades) - 2} more"
     strained = strained_of(limits)
     parts.append(f"{tally(len(strained), 'limit') if strained else 'no limit'} above {percent(STRAINED)}")
+    plan = offset.plan
+    if plan is not None and plan.legs and _is_strained(offset):
+        parts.append(f"or offset in {tally(len(plan.legs), 'leg')} for {magnitude(plan.cost_usd)} USD")
     if exposure.desk.unvalued:
         parts.append(f"{exposure.desk.unvalued:,d} held series without a value")
     return "; ".join(parts)
@@ -30,6 +37,7 @@ def sentences_of(
     exposure: Exposures,
     limits: tuple[LimitRow, ...],
     hedges: Hedges,
+    offset: OffsetSection,
     quotes: Quotes,
     health: MarketHealth,
 ) -> tuple[str, ...]:
@@ -39,7 +47,9 @@ def sentences_of(
         _risk(exposure),
         _limits(limits),
         *(row.sentence for row in hedges.rows),
+        offset.sentence if _is_strained(offset) else "",
         _quotes(quotes),
+        *_escalated(quotes),
         _unvalued(health),
     ]
     return tuple(sentence for sentence in told if sentence)
@@ -61,6 +71,19 @@ def limit_notes(row: LimitRow) -> tuple[str, ...]:
 def strained_of(limits: tuple[LimitRow, ...]) -> tuple[LimitRow, ...]:
     """Limits at or above `STRAINED`; one that could not be computed is."""
     return tuple(row for row in limits if row.utilisation is None or row.utilisation >= STRAINED)
+
+
+def _is_strained(offset: OffsetSection) -> bool:
+    """A limit that a trade can move stands at ALERT or beyond."""
+    return any(one.step in _PRESSING for one in offset.pressing)
+
+
+def _escalated(quotes: Quotes) -> tuple[str, ...]:
+    """What a person must know of quotes now."""
+    return tuple(
+        f"Escalated: {tally(one.series, 'series', 'series')}, {one.text}."
+        for one in quotes.conditions.escalations
+    )
 
 
 def _vega(vega: float | None) -> str:

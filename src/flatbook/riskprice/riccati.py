@@ -158,8 +158,9 @@ def value_function(
     here = np.zeros(count) if around is None else np.where(deviation > 0.0, around, 0.0)
     m -= aversion * (scaled @ (scaled.T @ here))
     own, g = np.zeros(count_series), np.zeros(count)
+    known = series.known[flow.series]
     for _ in range(1 + terms.rounds):
-        traded = _traded(flow, series, own, _along(blocks, g, count_series))
+        traded = _traded(flow, known, own, _along(blocks, g, count_series))
         d = _squares(blocks, traded.weight, count)
         n, turn = np.linalg.eigh(scaled.T @ d @ scaled)
         w = scaled @ turn
@@ -228,14 +229,13 @@ class _Traded:
     status: Ints  # [m]
 
 
-def _traded(flow: Flow, series: SeriesFactors, own: Floats, flat: Floats) -> _Traded:
+def _traded(flow: Flow, known: Bools, own: Floats, flat: Floats) -> _Traded:
     """Sums of the Hamiltonians' derivatives by series, at the shifts z own +- flat, or as far as H bends."""
-    rows, z = series.e.shape[0], flow.contracts
+    rows, z = own.size, flow.contracts
     reach = _REACH / flow.intensity.decay_per_usd
     shift = np.clip(z * own[flow.series] + flow.side * flat[flow.series], -reach, reach)
     h = hamiltonian(flow.intensity, flow.cost_usd + shift)
     told = np.isfinite(h.slope_per_year) & np.isfinite(h.curvature_per_usd_year) & (z > 0.0) & np.isfinite(z)
-    known = series.known[flow.series]
     use = told & known
     size = np.where(use, z, 0.0)
     bend = np.where(use, size * h.curvature_per_usd_year, 0.0)

@@ -1,0 +1,67 @@
+"""The option offset on a console: what to trade in place of the hedges, what it leaves, how pressing it is, and what lost."""
+
+from typing import TYPE_CHECKING
+
+from flatbook.reports.console_table import styled
+from flatbook.reports.numbers import magnitude, percent, plain, tally
+from flatbook.reports.offset_section import tally_days, trades_told
+from flatbook.reports.schema import PlanReport
+from flatbook.reports.schema_offset import OffsetPlanOf, OffsetSection
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_PACKAGES, _MENU, _ALTERNATIVES, _BOUNDS = 5, 3, 2, 3
+
+
+def print_offset(report: PlanReport, console: "Console") -> None:
+    """Print the plan, its packages, its reasons and the best of the menu."""
+    section = report.offset
+    plan = section.plan
+    console.print()
+    if plan is None or not plan.legs:
+        console.print(styled(f"OPTION OFFSET  {section.sentence}"))
+        _print_notes(plan, console)
+        return
+    console.print(styled("OPTION OFFSET, instead of the hedges above", "bold"))
+    done = (
+        f"  {tally(len(plan.legs), 'leg')} for {plain(plan.cost_usd)} USD: SD {magnitude(plan.deviation_before_usd)} > "
+        f"{magnitude(plan.deviation_after_usd)} USD over {tally_days(plan.over_days)}; {plan.status}"
+    )
+    console.print(styled(done))
+    for told in _pressing(section):
+        console.print(styled(told, "dim"))
+    for package in plan.packages[:_PACKAGES]:
+        console.print(styled(f"    {package.kind}: {trades_told(package.legs)}"))
+    if len(plan.packages) > _PACKAGES:
+        console.print(styled(f"    … and {len(plan.packages) - _PACKAGES} more in the HTML/JSON"))
+    for bound in plan.bounds[:_BOUNDS]:
+        told = f"    {bound.name}: {magnitude(bound.before)} > {magnitude(bound.after)}, kept within "
+        console.print(styled(f"{told}{magnitude(bound.high if bound.high is not None else bound.low)}"))
+    best = "; ".join(
+        f"{trades_told((line,))} removes {plain(line.removed_per_usd)} USD per USD"
+        for line in plan.menu[:_MENU]
+    )
+    console.print(styled(f"  menu: {best}", "dim"))
+    for one in plan.alternatives[:_ALTERNATIVES]:
+        console.print(styled(f"  {one.name} lost: {one.reason}", "dim"))
+    _print_notes(plan, console)
+
+
+def _pressing(section: OffsetSection) -> tuple[str, ...]:
+    """Each underlying whose limits ask for more than what pays."""
+    return tuple(
+        f"  {one.underlying} at {one.step} ({one.limit}): {one.response}"
+        for one in section.pressing
+        if one.step != "NORMAL"
+    )
+
+
+def _print_notes(plan: OffsetPlanOf | None, console: "Console") -> None:
+    if plan is None:
+        return
+    notes = [*plan.notes]
+    if plan.gap_share is not None and plan.gap_share > 0.01:  # a plan closer to its bound needs no word
+        notes.append(f"a better plan could save at most {percent(plan.gap_share)}")
+    if notes:
+        console.print(styled(f"  {'; '.join(notes)}", "dim"))

@@ -1,0 +1,2 @@
+def render_levers(report):
+    return ""
