@@ -6,6 +6,7 @@ from itertools import count
 import msgspec
 import pytest
 
+from flatbook.cli.run import offset_of_book
 from flatbook.engine.cycle import Cycle
 from flatbook.engine.state import State
 from flatbook.engine.step import step
@@ -174,12 +175,24 @@ FILLS = (
 
 def cycle_of(*facts: Fact) -> Cycle:
     """Number the facts, take them, and ask for a cycle."""
+    return state_and_cycle(*facts)[1]
+
+
+def state_and_cycle(*facts: Fact) -> tuple[State, Cycle]:
+    """The same, with what the desk remembers."""
     state, numbers = State(), count(1)
     for fact in facts:
         step(state, _numbered(fact, next(numbers)))
     cycle = step(state, CycleDue(received_ns=NOW, sequence=next(numbers), reason="test"))
     assert cycle is not None
-    return cycle
+    return state, cycle
+
+
+def planned(decided: tuple[State, Cycle]) -> PlanReport:
+    """The plan as the front door makes it."""
+    state, cycle = decided
+    offset, after = offset_of_book(cycle, state)
+    return plan_report(cycle, sources=SOURCES, offset=offset, offset_after=after)
 
 
 def _numbered(fact: Fact, number: int) -> Fact:
@@ -187,10 +200,10 @@ def _numbered(fact: Fact, number: int) -> Fact:
 
 
 @pytest.fixture(scope="session")
-def cycle() -> Cycle:
+def decided() -> tuple[State, Cycle]:
     """Everything can be valued."""
     items = chain()
-    return cycle_of(
+    return state_and_cycle(
         InstrumentsListed(received_ns=NOW, instruments=items),
         UnderlyingQuoted(received_ns=NOW, underlying="SPX", price=SPOT),
         quotes(items),
@@ -201,12 +214,12 @@ def cycle() -> Cycle:
 
 
 @pytest.fixture(scope="session")
-def hurt_cycle() -> Cycle:
+def hurt_decided() -> tuple[State, Cycle]:
     """A held series has no price of its underlying, another has expired; names are hostile."""
     items = chain()
     evil = option("EVIL", 30, 100.0, Right.CALL, symbol='<img src=x onerror="x">', underlying="<b>NOSPOT</b>")
     silent = option("SPXW", -1, 2900.0, Right.PUT)  # expired, not booked out
-    return cycle_of(
+    return state_and_cycle(
         InstrumentsListed(received_ns=NOW, instruments=(*items, evil, silent)),
         UnderlyingQuoted(received_ns=NOW, underlying="SPX", price=SPOT),
         quotes(items),
@@ -219,10 +232,10 @@ def hurt_cycle() -> Cycle:
 
 
 @pytest.fixture(scope="session")
-def empty_cycle() -> Cycle:
+def empty_decided() -> tuple[State, Cycle]:
     """Nothing held, no limit set."""
     items = chain()[:20]
-    return cycle_of(
+    return state_and_cycle(
         InstrumentsListed(received_ns=NOW, instruments=items),
         UnderlyingQuoted(received_ns=NOW, underlying="SPX", price=SPOT),
         quotes(items),
@@ -231,18 +244,36 @@ def empty_cycle() -> Cycle:
 
 
 @pytest.fixture(scope="session")
-def report(cycle: Cycle) -> PlanReport:
+def cycle(decided: tuple[State, Cycle]) -> Cycle:
+    """What was decided."""
+    return decided[1]
+
+
+@pytest.fixture(scope="session")
+def hurt_cycle(hurt_decided: tuple[State, Cycle]) -> Cycle:
+    """What was decided."""
+    return hurt_decided[1]
+
+
+@pytest.fixture(scope="session")
+def empty_cycle(empty_decided: tuple[State, Cycle]) -> Cycle:
+    """What was decided."""
+    return empty_decided[1]
+
+
+@pytest.fixture(scope="session")
+def report(decided: tuple[State, Cycle]) -> PlanReport:
     """The plan of a day without trouble."""
-    return plan_report(cycle, sources=SOURCES)
+    return planned(decided)
 
 
 @pytest.fixture(scope="session")
-def hurt_report(hurt_cycle: Cycle) -> PlanReport:
+def hurt_report(hurt_decided: tuple[State, Cycle]) -> PlanReport:
     """The plan of a day with series that cannot be valued."""
-    return plan_report(hurt_cycle, sources=SOURCES)
+    return planned(hurt_decided)
 
 
 @pytest.fixture(scope="session")
-def empty_report(empty_cycle: Cycle) -> PlanReport:
+def empty_report(empty_decided: tuple[State, Cycle]) -> PlanReport:
     """The plan of a desk that has not traded."""
-    return plan_report(empty_cycle, sources=SOURCES)
+    return planned(empty_decided)

@@ -74,6 +74,7 @@ def make_plan(wanted: Wanted) -> None:
             sources=_sources(wanted, inputs, outcome),
             asked=outcome.asked,
             offset=outcome.offset,
+            offset_after=outcome.offset_after,
         )
         _write(wanted, report, progress)
     print_plan(report, out)

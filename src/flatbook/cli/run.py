@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from flatbook.adapters.calendars import sessions_of_desk
 from flatbook.adapters.desk_file.read import DeskFile, check_desk_against, read_desk
 from flatbook.adapters.files.fills import FillsFile, read_fills
@@ -80,6 +82,7 @@ class Outcome:
     offset: (
         Offset | None
     )  # what options, underlying and proxies would do about the book; None: nothing is held
+    offset_after: WhatIf | None  # the book once it is done; None: it trades nothing
 
 
 def read_inputs(
@@ -159,7 +162,8 @@ def run(inputs: Inputs, journal: Journal, progress: Progress) -> Outcome:
     progress("asking what if")
     asked = () if inputs.what_if is None else (_what_if(inputs.what_if, cycle, state),)
     progress("looking for an option offset")
-    return Outcome(cycle=cycle, journal_head=journal.head, asked=asked, offset=_offset(cycle))
+    offset, after = offset_of_book(cycle, state)
+    return Outcome(cycle=cycle, journal_head=journal.head, asked=asked, offset=offset, offset_after=after)
 
 
 def _what_if(orders: OrdersWorking, cycle: Cycle, state: State) -> WhatIf:
@@ -167,11 +171,19 @@ def _what_if(orders: OrdersWorking, cycle: Cycle, state: State) -> WhatIf:
     return what_if("the trades asked about", trades, cycle.held.quantity, cycle.basis, state.limits)
 
 
-def _offset(cycle: Cycle) -> Offset | None:
-    """Of the book that is held, over the underlyings in it."""
-    held = set(cycle.table.underlying_of[cycle.held.quantity != 0].tolist())
-    names = tuple(name for u, name in enumerate(cycle.table.underlyings) if u in held)
-    return offset_of(cycle.held, cycle.standing, cycle.basis, names) if names else None
+def offset_of_book(cycle: Cycle, state: State) -> tuple[Offset | None, WhatIf | None]:
+    """Of the book that is held, over the underlyings in it, and the book once it is done."""
+    held = cycle.held.quantity
+    inside = set(cycle.table.underlying_of[held != 0].tolist())
+    names = tuple(name for u, name in enumerate(cycle.table.underlyings) if u in inside)
+    if not names:
+        return None, None
+    offset = offset_of(cycle.held, cycle.standing, cycle.basis, names)
+    if not offset.plan.contracts.any():
+        return offset, None
+    trades = np.zeros_like(held)
+    trades[offset.question.rows] = offset.plan.contracts
+    return offset, what_if("the option offset", trades, held, cycle.basis, state.limits)
 
 
 def _gather(faults: list[Fault], read: Callable[[], _T]) -> _T | None:

@@ -179,7 +179,7 @@ FAMILIES: dict[str, tuple[Step, ...]] = {
     ),
     "hedges": (
         lambda: hedge_programme.hedges_in_lots(
-            np.ones((1, 1)), _ONE, _ONE, _ONE, _ONE, _ONE, _ONE, 1, np.ones(2)
+            np.ones((1, 1)), _ONE, _ONE, _ONE, _ONE, _ONE, _ONE, _ONE, 1, np.ones(2)
         ),
     ),
     "European implied volatilities": (lambda: european_vol.implied_vol_european(*_QUOTE),),

@@ -229,9 +229,9 @@ def _lots(world: _World, desk: Desk) -> tuple[list[int], list[int]]:
     weight, first = _weight(aim, charge, columns[4], columns[5], aversion * unit)
     # the delta from which the cheapest product's charge, alone, stops at the target
     short_of = need + math.copysign(first / (weight * aversion * unit), need)
-    ridge = desk.hedging.ridge if n > 1 else 0.0  # one product is held against no other
+    ridge = aversion * unit * desk.hedging.ridge * (weight + share) * (n > 1)
     quadratic = np.full((n, n), weight * aversion * unit)
-    quadratic.reshape(-1)[:: n + 1] += aversion * unit * (share + ridge * (weight + share)) + 2.0 * columns[5]
+    quadratic.reshape(-1)[:: n + 1] += aversion * unit * share + ridge + 2.0 * columns[5]
     linear = aversion * unit * (weight * short_of + share * held)
     reach = np.array((aim.gap_usd, _reach(aim, columns[4])))
     joint, alone = hedges_in_lots(
@@ -242,6 +242,7 @@ def _lots(world: _World, desk: Desk) -> tuple[list[int], list[int]]:
         columns[2],
         columns[3],
         columns[4],
+        ridge,
         _ROUNDED_TOGETHER,
         reach,
     )

@@ -11,6 +11,7 @@ from itertools import combinations
 from flatbook.hedging.offset_problem import OffsetSeries
 from flatbook.model.instruments import Right
 
+OUTRIGHT = "outright"  # kind of an option that is in no structure
 _EVEN = 1e-9  # of a strike: how even the wings of a butterfly are
 
 
@@ -57,7 +58,7 @@ def packages_of(legs: tuple[tuple[OffsetSeries, int], ...]) -> tuple[Package, ..
             linear = leg.series.right is None
             out.append(
                 Package(
-                    kind="delta hedge" if linear else "outright",
+                    kind="delta hedge" if linear else OUTRIGHT,
                     legs=((leg.series.name, leg.left),),
                     reason="takes the direction that the options and the book leave"
                     if linear

@@ -240,6 +240,7 @@ def hedges_in_lots(
     most_bought: Floats,
     most_sold: Floats,
     lot: Floats,
+    ridge: Floats,
     together: int,
     reach: Floats,
 ) -> Any:
@@ -249,6 +250,8 @@ def hedges_in_lots(
     ----------
     quadratic, linear, buying, selling, most_bought, most_sold, lot, together, reach
         As in `least_cost` and `best_lots`.
+    ridge : float64[n]
+        Of the diagonal of `quadratic`, what keeps products from being held against each other: a product alone goes without.
 
     Returns
     -------
@@ -260,7 +263,7 @@ def hedges_in_lots(
     alone = np.empty(n, dtype=np.int64)
     for j in range(n):
         one = slice(j, j + 1)
-        matrix = np.full((1, 1), quadratic[j, j])
+        matrix = np.full((1, 1), quadratic[j, j] - ridge[j])
         parts = linear[one], buying[one], selling[one], most_bought[one], most_sold[one]
         hedge, _ = least_cost(matrix, parts[0], parts[1], parts[2], parts[3], parts[4])
         lots = best_lots(

@@ -128,10 +128,17 @@ def bullet(row: LimitRow) -> Bullet:
     )
 
 
-def heat_map(grid: SlideGrid, moves: tuple[float, ...], shifts: tuple[float, ...]) -> HeatMap:
-    """P&L over spot and volatility; strength of colour grows with the square root of the amount."""
-    known = [abs(pnl) for row in grid.pnl_usd for pnl in row if pnl is not None]
-    largest = max(known, default=0.0) or 1.0
+def largest_of(*grids: SlideGrid) -> float:
+    """The largest amount in any of them; 1 where there is none."""
+    known = [abs(pnl) for grid in grids for row in grid.pnl_usd for pnl in row if pnl is not None]
+    return max(known, default=0.0) or 1.0
+
+
+def heat_map(
+    grid: SlideGrid, moves: tuple[float, ...], shifts: tuple[float, ...], largest: float | None = None
+) -> HeatMap:
+    """P&L over spot and volatility; strength of colour grows with the square root of the amount as a share of `largest`, by default the grid's."""
+    largest = largest_of(grid) if largest is None else largest
     cells = []
     for i, at_move in enumerate(moves):
         for j, shift in enumerate(shifts):

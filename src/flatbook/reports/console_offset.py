@@ -3,15 +3,23 @@
 from typing import TYPE_CHECKING
 
 from flatbook.reports.console_table import styled
-from flatbook.reports.numbers import magnitude, percent, plain, tally
-from flatbook.reports.offset_section import tally_days, trades_told
+from flatbook.reports.numbers import UNSIGNED, brief, magnitude, percent, plain, tally
+from flatbook.reports.offset_section import pressing_told, tally_days, trades_told
 from flatbook.reports.schema import PlanReport
-from flatbook.reports.schema_offset import OffsetPlanOf, OffsetSection
+from flatbook.reports.schema_offset import OffsetPlanOf, OffsetSection, OffsetTrade
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_PACKAGES, _MENU, _ALTERNATIVES, _BOUNDS = 5, 3, 2, 3
+_PACKAGES, _LEGS, _MENU, _ALTERNATIVES, _BOUNDS = 5, 5, 3, 2, 3
+
+_LABELS = {
+    "delta_usd": "delta",
+    "gamma_usd_per_pct": "gamma",
+    "vega_usd_per_point": "vega",
+    "gap_loss_usd": "gap loss",
+    "capital_usd": "capital",
+}
 
 
 def print_offset(report: PlanReport, console: "Console") -> None:
@@ -29,12 +37,11 @@ def print_offset(report: PlanReport, console: "Console") -> None:
         f"{magnitude(plan.deviation_after_usd)} USD over {tally_days(plan.over_days)}; {plan.status}"
     )
     console.print(styled(done))
-    for told in _pressing(section):
-        console.print(styled(told, "dim"))
-    for package in plan.packages[:_PACKAGES]:
-        console.print(styled(f"    {package.kind}: {trades_told(package.legs)}"))
-    if len(plan.packages) > _PACKAGES:
-        console.print(styled(f"    … and {len(plan.packages) - _PACKAGES} more in the HTML/JSON"))
+    for told in (_after(section), *_pressing(section)):
+        if told:
+            console.print(styled(told, "dim"))
+    for kind, legs in _packages(plan):
+        console.print(styled(f"    {kind}: {trades_told(legs, _LEGS)}"))
     for bound in plan.bounds[:_BOUNDS]:
         told = f"    {bound.name}: {magnitude(bound.before)} > {magnitude(bound.after)}, kept within "
         console.print(styled(f"{told}{magnitude(bound.high if bound.high is not None else bound.low)}"))
@@ -51,16 +58,45 @@ def print_offset(report: PlanReport, console: "Console") -> None:
 def _pressing(section: OffsetSection) -> tuple[str, ...]:
     """Each underlying whose limits ask for more than what pays."""
     return tuple(
-        f"  {one.underlying} at {one.step} ({one.limit}): {one.response}"
-        for one in section.pressing
-        if one.step != "NORMAL"
+        f"  {one.underlying}: {pressing_told(one)}" for one in section.pressing if one.step != "NORMAL"
     )
+
+
+def _packages(plan: OffsetPlanOf) -> list[tuple[str, list[OffsetTrade]]]:
+    """Packages with their legs; those of one leg together."""
+    out: list[tuple[str, list[OffsetTrade]]] = []
+    singles: dict[str, list[OffsetTrade]] = {}
+    for one in plan.packages:
+        if len(one.legs) > 1:
+            out.append((one.kind, [*one.legs]))
+        else:
+            singles.setdefault(one.kind, []).extend(one.legs)
+    told = out[:_PACKAGES]
+    if len(out) > _PACKAGES:
+        told.append(
+            (
+                tally(len(out) - _PACKAGES, "more package"),
+                [leg for _, legs in out[_PACKAGES:] for leg in legs],
+            )
+        )
+    return [*told, *singles.items()]
+
+
+def _after(section: OffsetSection) -> str:
+    """The desk before and after the plan."""
+    if section.after is None:
+        return ""
+    told = []
+    for change in section.after.scopes[0].changes:
+        shown = magnitude if change.name in UNSIGNED else brief
+        told.append(f"{_LABELS.get(change.name, change.name)} {shown(change.before)} > {shown(change.after)}")
+    return f"  desk: {', '.join(told)}"
 
 
 def _print_notes(plan: OffsetPlanOf | None, console: "Console") -> None:
     if plan is None:
         return
-    notes = [*plan.notes]
+    notes = [f"not in the plan: {note}" for note in plan.notes]
     if plan.gap_share is not None and plan.gap_share > 0.01:  # a plan closer to its bound needs no word
         notes.append(f"a better plan could save at most {percent(plan.gap_share)}")
     if notes:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from flatbook.reports.console_table import print_table, signed, styled
 from flatbook.reports.levers_schema import LeversReport, PlanPackage
+from flatbook.reports.levers_story import days_told
 from flatbook.reports.numbers import NOTHING, brief, contracts, magnitude, move, percent, tally
 from flatbook.reports.schema import SlideGrid
 
@@ -63,7 +64,7 @@ def _levers(report: LeversReport, console: "Console") -> None:
             )
         )
     print_table(console, "", titles, rows)
-    days = f"{report.header.holding_days:g} day{'' if report.header.holding_days == 1.0 else 's'}"
+    days = days_told(report.header.holding_days)
     console.print(
         styled(
             f"  risk left: what the desk would pay to be rid of it; SD: over {days}, before quotes work; at hard: limits at or beyond it; "
@@ -97,13 +98,11 @@ def _packages(report: LeversReport, console: "Console") -> None:
         return
     shown = sorted(plan.packages, key=lambda one: -one.cost_usd)[:PACKAGES]
     rows = [
-        (one.kind, _legs(one), magnitude(one.cost_usd), signed(one.delta_usd), signed(one.vega_usd_per_point))
+        (one.kind, _legs(one), magnitude(one.cost_usd), signed(one.vega_usd_per_point), styled(one.reason, "dim"))
         for one in shown
     ]
-    titles = ("JOINT PLAN", "legs", "cost", "delta USD", "vega/pt")
-    print_table(console, "", titles, rows, left={0, 1}, total=len(plan.packages))
-    for kind, reason in dict((one.kind, one.reason) for one in shown).items():
-        console.print(styled(f"  {kind}: {reason}", "dim"))
+    titles = ("JOINT PLAN", "legs", "cost", "vega/pt", "why")
+    print_table(console, "", titles, rows, left={0, 1, 4}, total=len(plan.packages))
 
 
 def _legs(package: PlanPackage) -> str:
@@ -116,18 +115,13 @@ def _expected(report: LeversReport, console: "Console") -> None:
     series = report.plan.expected.series
     if not series:
         return
-    days = report.plan.expected.over_days
-    title = "QUOTES BRING, a day" if days == 1.0 else f"QUOTES BRING, {days:g} days"
+    title = f"QUOTES BRING in {days_told(report.plan.expected.over_days)}"
     rows = [
-        (one.symbol, _signed_contracts(one.contracts), contracts(one.held), signed(one.vega_usd_per_point))
+        (one.symbol, signed(one.contracts), contracts(one.held), signed(one.vega_usd_per_point))
         for one in series[:SERIES]
     ]
-    titles = (title, "contracts", "held by then", "vega/pt")
+    titles = (title, "contracts", "held before", "vega/pt")
     print_table(console, "", titles, rows)
-
-
-def _signed_contracts(count: float) -> "Text":
-    return signed(count)
 
 
 def _menu(report: LeversReport, console: "Console") -> None:
@@ -145,10 +139,10 @@ def _menu(report: LeversReport, console: "Console") -> None:
         )
         for one in plan.menu[:MENU]
     ]
-    titles = ("MENU, each alone", "contracts", "cost", "risk removed", "limits mended", "removed per USD")
+    titles = ("MENU, each alone", "contracts", "cost", "risk removed", "rows mended", "per USD")
     print_table(console, "", titles, rows, total=plan.menu_total)
     for other in plan.alternatives:
-        worse = "infinitely" if other.worse_by_usd == float("inf") else magnitude(other.worse_by_usd)
+        worse = magnitude(other.worse_by_usd)
         console.print(styled(f"  {other.name}: worse by {worse} USD; {other.reason}", "dim"))
 
 

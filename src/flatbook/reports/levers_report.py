@@ -13,9 +13,10 @@ from flatbook import __version__
 from flatbook.engine.cycle import Cycle
 from flatbook.engine.levers import Lever, Levers
 from flatbook.exposure.slides import Slides
+from flatbook.hedging.packages import OUTRIGHT, Package
 from flatbook.model.instruments import Kind
 from flatbook.model.measures import Measure
-from flatbook.model.table import Floats, Ints
+from flatbook.model.table import Bools, Floats, Ints
 from flatbook.reports.columns import RIGHTS, iso
 from flatbook.reports.decisions import LIMIT_UNITS
 from flatbook.reports.exposures import grid_of
@@ -75,7 +76,7 @@ def levers_report(levers: Levers, cycle: Cycle, background: Background) -> Lever
         Holds finite numbers only; each null has a reason.
     """
     missing = Missing()
-    rows = tuple(_lever(one, missing) for one in levers.levers)
+    rows = tuple(_lever(one, cycle.table.is_option, missing) for one in levers.levers)
     limits = _limits(levers, missing)
     plan = _plan(levers, cycle, missing)
     slides = _slides(levers, cycle, missing)
@@ -97,7 +98,7 @@ def levers_report(levers: Levers, cycle: Cycle, background: Background) -> Lever
             flow_expected=levers.flow_expected,
             joint_wins=joint_wins(rows),
             headline=headline_of(rows, len(limits)),
-            sentences=sentences_of(rows, limits, plan, cycle.desk.appetite.holding_days),
+            sentences=sentences_of(rows, plan, cycle.desk.appetite.holding_days),
             notes=background.notes,
         ),
         levers=rows,
@@ -120,7 +121,7 @@ def encode_levers(report: LeversReport) -> bytes:
     return f"{text}\n".encode()
 
 
-def _lever(one: Lever, missing: Missing) -> LeverRow:
+def _lever(one: Lever, is_option: Bools, missing: Missing) -> LeverRow:
     path = f"levers[{one.name}]"
     fullest = max(one.standing.limits, key=lambda each: each.utilisation, default=None)
     worst = one.worst_utilisation if fullest is not None else float("nan")
@@ -139,7 +140,8 @@ def _lever(one: Lever, missing: Missing) -> LeverRow:
         gap_loss_usd=missing.number(one.traded.gaps.worst_desk, f"{path}.gap_loss_usd", _UNKNOWN_PNL),
         slide_loss_usd=missing.number(slide_loss, f"{path}.slide_loss_usd", _UNKNOWN_PNL),
         legs=int(np.count_nonzero(one.trades)),
-        contracts=int(np.abs(one.trades).sum()),
+        option_legs=int(np.count_nonzero(one.trades[is_option])),
+        option_contracts=int(np.abs(one.trades[is_option]).sum()),
         expected_contracts=float(np.abs(one.expected).sum()),
         note=one.note,
     )
@@ -175,6 +177,8 @@ def _plan(levers: Levers, cycle: Cycle, missing: Missing) -> JointPlan:
         status=plan.status,
         candidates=len(offset.problem.series),
         rows=len(offset.question.every_row.names),
+        rows_broken_before=sum(one.before > 0.0 for one in plan.breaches),
+        rows_broken_after=sum(one.after > 0.0 for one in plan.breaches),
         gap_usd=plan.gap_usd,
         legs=_legs(levers, cycle, missing),
         packages=_packages(levers, cycle, missing),
@@ -252,10 +256,22 @@ def _packages(levers: Levers, cycle: Cycle, missing: Missing) -> tuple[PlanPacka
                 cost_usd=sum(abs(count) * each[name] for name, count in package.legs),
                 delta_usd=missing.number(delta, f"{path}.delta_usd", _UNKNOWN_GREEK),
                 vega_usd_per_point=missing.number(vega, f"{path}.vega_usd_per_point", _UNKNOWN_GREEK),
-                reason=package.reason,
+                reason=_reason(package, cycle),
             )
         )
     return tuple(out)
+
+
+def _reason(package: Package, cycle: Cycle) -> str:
+    """Why it is in the plan; of a contract alone, whether it takes back what is held."""
+    name, count = package.legs[0]
+    held = int(cycle.held.quantity[cycle.table.row_of(name)])
+    if len(package.legs) == 1 and held * count < 0:
+        return f"takes back {min(abs(held), abs(count)):,d} of {abs(held):,d} {'sold' if held < 0 else 'bought'}"
+    if package.kind == OUTRIGHT:
+        side = "bought for" if count > 0 else "sold against"
+        return f"{side} the volatility that the rest of the book {'is short of' if count > 0 else 'has too much of'}"
+    return package.reason
 
 
 def _expected(joint: Lever, cycle: Cycle, missing: Missing) -> ExpectedFlow:

@@ -47,7 +47,8 @@ class LeverRow(Part, frozen=True, kw_only=True):
     gap_loss_usd: Number  # of the desk, in the worst of the gaps
     slide_loss_usd: Number  # of the desk, in the worst cell of the slides
     legs: int  # instruments traded at once
-    contracts: int  # traded at once
+    option_legs: int  # of them
+    option_contracts: int  # traded at once
     expected_contracts: float  # that quotes bring, each series net, over the holding time
     note: str
 
@@ -145,6 +146,8 @@ class JointPlan(Part, frozen=True, kw_only=True):
     status: str
     candidates: int
     rows: int  # limits, cells and scenarios that it was held to
+    rows_broken_before: int
+    rows_broken_after: int
     gap_usd: float  # the most that a better plan could save
     legs: tuple[PlanLeg, ...]  # the dearest first
     packages: tuple[PlanPackage, ...]

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from flatbook.reports.levers_schema import JointPlan, LeverRow, LimitUse
-from flatbook.reports.numbers import brief, magnitude, percent, plain, tally
+from flatbook.reports.levers_schema import JointPlan, LeverRow
+from flatbook.reports.numbers import brief, contracts, magnitude, percent, plain, tally
+
+LINEAR = frozenset({"share", "future"})  # kinds of legs that the story names one by one
 
 
 def joint_wins(rows: Sequence[LeverRow]) -> bool:
@@ -22,51 +24,62 @@ def rival(rows: Sequence[LeverRow]) -> LeverRow:
 
 
 def headline_of(rows: Sequence[LeverRow], limits: int) -> str:
-    """One sentence: limits before and after, and what the joint plan is worth beside the best of the others."""
-    nothing, joint, best = rows[0], rows[-1], rival(rows)
+    """One sentence: limits before and after, and what the joint plan is worth beside the least of the others."""
+    nothing, joint, least = rows[0], rows[-1], rival(rows)
     if not limits:
-        told = "No limit is set"
+        told = "No limit is set; the joint plan ends at"
     elif joint.limits_broken:
-        told = f"The joint plan leaves {joint.limits_broken} of {tally(limits, 'limit')} at or beyond hard, from {nothing.limits_broken}"
-    else:
-        told = f"The joint plan keeps {'the limit' if limits == 1 else f'all {limits} limits'}, of which {nothing.limits_broken} stood at or beyond hard"
-    return f"{told}; cost and risk {magnitude(joint.total_usd)} USD against {magnitude(best.total_usd)} by {best.name}"
-
-
-def sentences_of(
-    rows: Sequence[LeverRow], limits: Sequence[LimitUse], plan: JointPlan, days: float
-) -> tuple[str, ...]:
-    """What each lever leaves open, what the plan does, what its quotes are to bring, and how the slides change."""
-    nothing, joint = rows[0], rows[-1]
-    out = [_rivals(rows)] if limits else []
-    over = "a day" if days == 1.0 else f"{days:g} days"
-    out.append(
-        f"It trades {tally(joint.contracts, 'contract')} in {tally(joint.legs, 'instrument')} for {magnitude(joint.cost_usd)} USD and takes the standard "
-        f"deviation over {over} from {magnitude(nothing.deviation_usd)} to {magnitude(joint.deviation_usd)} USD, the worst gap loss from "
-        f"{magnitude(nothing.gap_loss_usd)} to {magnitude(joint.gap_loss_usd)}"
-    )
-    expected = plan.expected
-    if joint.expected_contracts:
-        out.append(
-            f"Its quotes are expected to buy {plain(expected.bought)} and sell {plain(expected.sold)} contracts over {over}, which brings "
-            f"{brief(expected.vega_usd_per_point)} USD of vega a point and {brief(expected.delta_usd)} USD of delta"
+        told = (
+            f"The joint plan leaves {joint.limits_broken} of {tally(limits, 'limit')} at or beyond hard, from {nothing.limits_broken}, and "
+            "ends at"
         )
     else:
-        out.append("Quotes are expected to bring nothing: the desk file tells of no customers ([[flow]])")
-    out.append(
-        f"{plan.status[:1].upper()}{plan.status[1:]}; a better plan could save at most {magnitude(plan.gap_usd)} USD"
+        whole = "the limit" if limits == 1 else f"all {limits} limits"
+        before = f"of which {nothing.limits_broken} stood at or beyond hard" if nothing.limits_broken else "as before"
+        told = f"The joint plan keeps {whole}, {before}, for"
+    but = f" and leaves {least.limits_broken} at or beyond hard" if least.limits_broken else ""
+    return f"{told} {magnitude(joint.total_usd)} USD of cost and risk; {least.name} ends at {magnitude(least.total_usd)}{but}"
+
+
+def days_told(days: float) -> str:
+    """A holding time in words."""
+    return "a day" if days == 1.0 else f"{days:g} days"
+
+
+def sentences_of(rows: Sequence[LeverRow], plan: JointPlan, days: float) -> tuple[str, ...]:
+    """What each lever leaves open, what the plan does, what its quotes are to bring, and what it was held to."""
+    nothing, joint = rows[0], rows[-1]
+    over = days_told(days)
+    return (
+        *_broken_by(rows[1:-1]),
+        f"It trades {_traded(joint, plan)} for {magnitude(joint.cost_usd)} USD; the standard deviation over {over} falls from "
+        f"{magnitude(nothing.deviation_usd)} to {magnitude(joint.deviation_usd)} USD, the worst gap loss from "
+        f"{magnitude(nothing.gap_loss_usd)} to {magnitude(joint.gap_loss_usd)}",
+        _brought(joint, plan, over),
+        f"It was held to {tally(plan.rows, 'row')} (limits, slide cells, margin points): {plan.rows_broken_before} stood outside before, "
+        f"{plan.rows_broken_after or 'none'} after; a better plan could save at most {magnitude(plan.gap_usd)} USD",
     )
-    return tuple(out)
 
 
-def _rivals(rows: Sequence[LeverRow]) -> str:
-    """Which limits each of the others leaves broken."""
-    open_ones = [one for one in rows[1:-1] if one.limits_broken]
-    kept = [one.name for one in rows[1:-1] if not one.limits_broken]
-    told = [f"{one.name} {one.limits_broken} (worst {percent(one.worst_utilisation)})" for one in open_ones]
-    parts = []
-    if told:
-        parts.append(f"Limits left at or beyond hard: {', '.join(told)}")
-    if kept:
-        parts.append(f"{'none' if told else 'No limit is left there'} by {', '.join(kept)}")
-    return "; ".join(parts)
+def _traded(joint: LeverRow, plan: JointPlan) -> str:
+    options = f"{tally(joint.option_contracts, 'option')} of {joint.option_legs} series" if joint.option_legs else ""
+    hedges = [f"{contracts(leg.contracts)} {leg.symbol}" for leg in plan.legs if leg.kind in LINEAR]
+    return " and ".join(part for part in (options, ", ".join(hedges)) if part) or "nothing"
+
+
+def _brought(joint: LeverRow, plan: JointPlan, over: str) -> str:
+    expected = plan.expected
+    if not joint.expected_contracts:
+        return "Quotes are expected to bring nothing: the desk file tells of no customers ([[flow]])"
+    return (
+        f"Its quotes are expected to buy {plain(expected.bought)} and sell {plain(expected.sold)} contracts over {over}: "
+        f"{brief(expected.vega_usd_per_point)} USD of vega a point, {brief(expected.gamma_usd_per_pct)} USD of gamma a percent"
+    )
+
+
+def _broken_by(rows: Sequence[LeverRow]) -> tuple[str, ...]:
+    """Which limits each of the single levers leaves."""
+    told = [
+        f"{one.limits_broken} by {one.name} (worst {percent(one.worst_utilisation)})" for one in rows if one.limits_broken
+    ]
+    return (f"Limits left at or beyond hard: {', '.join(told)}",) if told else ()

@@ -2,16 +2,22 @@
 
 import math
 from collections.abc import Sequence
+from itertools import islice
+
+import numpy as np
 
 from flatbook.engine.cycle import Cycle
+from flatbook.engine.measure import WhatIf
 from flatbook.engine.offsets import Offset
 from flatbook.hedging.offset_plan import Breach, OffsetAlternative
 from flatbook.limits.check import LimitStanding
 from flatbook.limits.ladder import Step
 from flatbook.model.parameters import LimitMeasure
+from flatbook.model.table import Floats
+from flatbook.reports.columns import Columns
 from flatbook.reports.hedge_rows import side_of
 from flatbook.reports.missing import Missing
-from flatbook.reports.numbers import magnitude, plain, tally
+from flatbook.reports.numbers import magnitude, percent, plain, tally
 from flatbook.reports.schema_offset import (
     OffsetAlternativeRow,
     OffsetBoundRow,
@@ -23,6 +29,7 @@ from flatbook.reports.schema_offset import (
     OffsetSection,
     OffsetTrade,
 )
+from flatbook.reports.what_if import what_if_of
 
 OFFSET_RESPONSES: dict[Step, str] = {  # domain reference 8.1
     Step.NORMAL: "only if it pays",
@@ -45,24 +52,46 @@ _NO_TRADE_MOVES = frozenset(
 _NOT_COMPUTED = "nobody asked for it"
 _NOTHING_HELD = "the book holds nothing"
 _UNKNOWN = "its inputs are not finite"
+_NOT_KNOWN = "its value is not known: no plan can be held against it"
+_RELIEF = 3
 _NAMED = 4  # legs that a sentence names
 _PLAN = "offset.plan"
 
 
-def offset_section(cycle: Cycle, offset: Offset | None, missing: Missing) -> OffsetSection:
-    """What `offset` says; None: it was not computed."""
+def offset_section(
+    cycle: Cycle, offset: Offset | None, after: WhatIf | None, columns: Columns, missing: Missing
+) -> OffsetSection:
+    """What `offset` says, and the book `after` it.
+
+    Parameters
+    ----------
+    cycle : Cycle
+    offset : Offset or None
+        None: it was not computed.
+    after : WhatIf or None
+        The book once the plan is done; None: it trades nothing, or nobody asked.
+    columns, missing
+    """
+    if after is None:
+        missing.note("offset.after", "the plan trades nothing, or nobody asked for the book after it")
     if offset is None:
         reason = _NOT_COMPUTED if cycle.book.quantity.any() else _NOTHING_HELD
         missing.note(_PLAN, reason)
         return OffsetSection(
-            underlyings=(), pressing=(), plan=None, reason=reason, sentence=f"No option offset: {reason}."
+            underlyings=(),
+            pressing=(),
+            plan=None,
+            after=None,
+            reason=reason,
+            sentence=f"No option offset: {reason}.",
         )
-    pressing = tuple(_pressing(cycle, name) for name in offset.underlyings)
+    pressing = tuple(_pressing(cycle, name, offset, after, missing) for name in offset.underlyings)
     plan = _plan(cycle, offset, missing)
     return OffsetSection(
         underlyings=offset.underlyings,
         pressing=pressing,
         plan=plan,
+        after=None if after is None else what_if_of(cycle, after, columns, "offset.after", missing),
         reason="",
         sentence=_sentence(offset.underlyings, plan, pressing),
     )
@@ -74,24 +103,75 @@ def trades_told(trades: Sequence[OffsetTrade | OffsetLegRow | OffsetMenuRow], mo
     return named + (f" and {len(trades) - most} more" if len(trades) > most else "")
 
 
+def pressing_told(one: OffsetPressing) -> str:
+    """The limit that decides, its use before and after the plan, and what the ladder asks."""
+    used = f"{one.limit} stands at {one.step}, {percent(one.utilisation)} to {percent(one.utilisation_after)} by the plan"
+    best = one.relief[:1] if one.step == Step.ALERT.name else ()
+    named = f" that brings it down: {trades_told(best)}" if best else ""
+    return f"{used}: {one.response}{named}"
+
+
 def worst_of(pressing: tuple[OffsetPressing, ...]) -> OffsetPressing | None:
     """The most pressing; the first where several are."""
     return max(pressing, key=lambda one: Step[one.step], default=None)
 
 
-def _pressing(cycle: Cycle, name: str) -> OffsetPressing:
+def _pressing(
+    cycle: Cycle, name: str, offset: Offset, after: WhatIf | None, missing: Missing
+) -> OffsetPressing:
+    """The worst of the limits of an underlying that a trade can move."""
+    path = f"offset.pressing[{name}]"
     worst: LimitStanding | None = None
     for one in cycle.standing.limits:
         moved = name in one.underlyings and one.limit.measure not in _NO_TRADE_MOVES
         if moved and one.step > Step.NORMAL and (worst is None or _hardness(one) > _hardness(worst)):
             worst = one
-    step = Step.NORMAL if worst is None else worst.step
+    if worst is None:
+        missing.note(f"{path}.utilisation", "no limit of it is above NORMAL")
+        missing.note(f"{path}.utilisation_after", "no limit of it is above NORMAL")
+        step, limit, used, then = Step.NORMAL, "", None, None
+    else:
+        step, limit = worst.step, worst.limit.name
+        why = worst.reason or "the measure could not be computed, which counts as a breach"
+        used = missing.number(worst.utilisation, f"{path}.utilisation", why)
+        standing = cycle.standing if after is None else after.standing
+        later = next(one.utilisation for one in standing.limits if one.limit.name == limit)
+        then = missing.number(later, f"{path}.utilisation_after", why)
     return OffsetPressing(
         underlying=name,
         step=step.name,
-        limit="" if worst is None else worst.limit.name,
-        response=OFFSET_RESPONSES[step],
+        limit=limit,
+        response=_NOT_KNOWN if limit and used is None else OFFSET_RESPONSES[step],
+        utilisation=used,
+        utilisation_after=then,
+        relief=_relief(offset, limit) if limit else (),
     )
+
+
+def _relief(offset: Offset, limit: str) -> tuple[OffsetTrade, ...]:
+    """The first of the menu that bring the fullest row of a limit down, in the programme's own numbers."""
+    every = offset.question.every_row
+    mine = [
+        r
+        for r, name in enumerate(every.names)
+        if name == limit or name.startswith((f"{limit} at ", f"{limit} of "))
+    ]
+    if not mine:
+        return ()
+    row_of = {one.name: j for j, one in enumerate(offset.problem.series)}
+    value, per_contract = every.value[mine], every.per_contract[:, mine]
+    low, high = every.low[mine], every.high[mine]
+
+    def used(at: Floats) -> float:
+        """The fullest row."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return float(np.nanmax(np.maximum(at / high, at / low), initial=0.0))
+
+    lines = (line for line in offset.menu if line.contracts)
+    better = (
+        line for line in lines if used(value + line.contracts * per_contract[row_of[line.name]]) < used(value)
+    )
+    return _trades(tuple((line.name, line.contracts) for line in islice(better, _RELIEF)))
 
 
 def _hardness(one: LimitStanding) -> tuple[int, float]:
@@ -207,15 +287,10 @@ def _sentence(underlyings: tuple[str, ...], plan: OffsetPlanOf, pressing: tuple[
     if not plan.legs:
         return f"Offset of {where}: {plan.status}."
     worst = worst_of(pressing)
-    asked = ""
-    if worst is not None and worst.step != Step.NORMAL.name:
-        best = plan.menu[:1] if worst.step == Step.ALERT.name else ()
-        asked = f"; {worst.limit} stands at {worst.step}: {worst.response}"
-        asked += f" ({trades_told(best)})" if best else ""
+    asked = "" if worst is None or worst.step == Step.NORMAL.name else f"; {pressing_told(worst)}"
     return (
-        f"Instead of the hedges, an offset of {where} with {tally(len(plan.legs), 'leg')} for {plain(plan.cost_usd)} USD: "
-        f"{trades_told(plan.legs)}; standard deviation over {tally_days(plan.over_days)} "
-        f"{magnitude(plan.deviation_before_usd)} to {magnitude(plan.deviation_after_usd)} USD{asked}."
+        f"Or instead an offset of {where}: {tally(len(plan.legs), 'leg')} for {plain(plan.cost_usd)} USD, standard deviation over "
+        f"{tally_days(plan.over_days)} {magnitude(plan.deviation_before_usd)} to {magnitude(plan.deviation_after_usd)} USD{asked}."
     )
 
 

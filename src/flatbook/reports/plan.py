@@ -33,7 +33,12 @@ from flatbook.reports.what_if import what_ifs_of
 
 
 def plan_report(
-    cycle: Cycle, *, sources: Sources, asked: tuple[WhatIf, ...] = (), offset: Offset | None = None
+    cycle: Cycle,
+    *,
+    sources: Sources,
+    asked: tuple[WhatIf, ...] = (),
+    offset: Offset | None = None,
+    offset_after: WhatIf | None = None,
 ) -> PlanReport:
     """Report `cycle`.
 
@@ -46,6 +51,8 @@ def plan_report(
         What somebody wants to know beside.
     offset : Offset, optional
         The option offset of the book that is held; without it the section says that nobody asked.
+    offset_after : WhatIf, optional
+        The book once it is done.
 
     Returns
     -------
@@ -58,7 +65,7 @@ def plan_report(
     slides = slides_of(cycle, missing)
     limits = limits_of(cycle, missing)
     hedges = hedges_of(cycle, missing)
-    options = offset_section(cycle, offset, missing)
+    options = offset_section(cycle, offset, offset_after, columns, missing)
     quotes = quotes_of(cycle, columns, missing)
     residual = residual_of(cycle, columns, missing)
     sheets = sheets_of(cycle.sheets, cycle.book.quantity, cycle.table, missing)

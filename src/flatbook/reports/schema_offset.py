@@ -1,6 +1,7 @@
 """The part of the plan that tells what options, underlying and proxies together would do about the book that is held."""
 
 from flatbook.reports.schema_parts import Number, Part
+from flatbook.reports.schema_what_if import WhatIfRow
 
 
 class OffsetTrade(Part, frozen=True, kw_only=True):
@@ -73,6 +74,9 @@ class OffsetPressing(Part, frozen=True, kw_only=True):
     step: str
     limit: str  # that decides; empty at NORMAL
     response: str  # what the ladder asks of option offsets at this step
+    utilisation: Number  # of that limit; null at NORMAL, and where it is not known
+    utilisation_after: Number  # once the plan is done
+    relief: tuple[OffsetTrade, ...]  # the best of the menu among what brings that limit down, three at most
 
 
 class OffsetPlanOf(Part, frozen=True, kw_only=True):
@@ -107,5 +111,6 @@ class OffsetSection(Part, frozen=True, kw_only=True):
     underlyings: tuple[str, ...]  # whose instruments it may trade
     pressing: tuple[OffsetPressing, ...]
     plan: OffsetPlanOf | None  # null: it was not computed, and `reason` says why
+    after: WhatIfRow | None  # the book once the plan is done; null: it trades nothing
     reason: str
     sentence: str

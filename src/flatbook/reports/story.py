@@ -26,7 +26,7 @@ def headline_of(
     parts.append(f"{tally(len(strained), 'limit') if strained else 'no limit'} above {percent(STRAINED)}")
     plan = offset.plan
     if plan is not None and plan.legs and _is_strained(offset):
-        parts.append(f"or offset in {tally(len(plan.legs), 'leg')} for {magnitude(plan.cost_usd)} USD")
+        parts.append(f"or offset in {tally(len(plan.legs), 'leg')}")
     if exposure.desk.unvalued:
         parts.append(f"{exposure.desk.unvalued:,d} held series without a value")
     return "; ".join(parts)

@@ -16,13 +16,13 @@ def what_ifs_of(
 ) -> tuple[WhatIfRow, ...]:
     """Orders at work first, then what somebody asked."""
     every = (*((cycle.working,) if cycle.working else ()), *asked)
-    return tuple(_row(cycle, one, columns, missing) for one in every)
+    return tuple(what_if_of(cycle, one, columns, f"what_if[{one.name}]", missing) for one in every)
 
 
-def _row(cycle: Cycle, one: WhatIf, columns: Columns, missing: Missing) -> WhatIfRow:
+def what_if_of(cycle: Cycle, one: WhatIf, columns: Columns, path: str, missing: Missing) -> WhatIfRow:
+    """The row of one question at `path` of the report."""
     rows = np.flatnonzero(one.trades)
     touched = {cycle.table.underlyings[u] for u in np.unique(cycle.table.underlying_of[rows]).tolist()}
-    path = f"what_if[{one.name}]"
     return WhatIfRow(
         name=one.name,
         trades=tuple(
