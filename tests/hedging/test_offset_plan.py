@@ -18,7 +18,6 @@ from flatbook.kernels.black import DELTA, GAMMA, VEGA, value_european
 from flatbook.model.errors import InvalidValueError
 from flatbook.model.instruments import Right
 
-_SEEDS = 24  # of the stored books
 REFEREE = json.loads((Path(__file__).parent / "offset_referee.json").read_text())
 
 
@@ -293,16 +292,17 @@ def test_the_relaxation_is_told_as_scipy_tells_it():
     assert found.bound_usd == pytest.approx(best, rel=1e-5)
 
 
-@pytest.mark.parametrize(("fewest", "most", "share"), [(20, 60, 0.9), (6, 12, 0.4)])
-def test_most_books_are_within_two_percent_of_scip(fewest, most, share):
+@pytest.mark.parametrize(("fewest", "most", "share", "worst"), [(20, 60, 0.95, 1.1), (6, 12, 0.75, 1.5)])
+def test_most_books_are_within_two_percent_of_scip(fewest, most, share, worst):
     """SCIP's best contracts within its seconds, stored; what they are worth is told here. No bound is above them.
 
-    With twenty legs or more nine in ten are as good or better; where a dozen or fewer must do for sixty series, sets of legs are many and
-    every second one is.
+    With twenty legs or more all but a few are as good or better; where a dozen or fewer must do for sixty series, four in five are. The rest
+    are beside SCIP's, not of another size: a plan that breaks a limit which SCIP keeps is a thousand times worse. One book may differ by
+    processor (PIQP's last digits), hence what is demanded is a little less than what was seen.
     """
     ratio = []
     for one in REFEREE["books"]:
-        if not fewest <= one["legs_max"] <= most or one["seed"] >= _SEEDS:
+        if not fewest <= one["legs_max"] <= most:
             continue
         problem = book_problem(one["seed"], legs_max=one["legs_max"])
         contracts = np.zeros(60, dtype=np.int64)
@@ -317,6 +317,7 @@ def test_most_books_are_within_two_percent_of_scip(fewest, most, share):
 
     assert len(ratio) >= 10
     assert sum(each <= 1.02 for each in ratio) >= share * len(ratio)
+    assert max(ratio) <= worst
 
 
 def test_the_menu_has_the_best_single_quantity_of_each():

@@ -73,7 +73,7 @@ def book(the, quantity):
     )  # fmt: skip
 
 
-def stand(the, quantity, limits, working, kills, *, terms=TERMS, now_ns=None, half_spread=0.05):
+def stand(the, quantity, limits, working, kills, *, terms=TERMS, now_ns=None, half_spread=0.05, watched=None):
     """Everything up to a prepared gate: the gate, and what is stopped."""
     market = the.market if now_ns is None else replace(the.market, now_ns=now_ns)
     measured = replace(book(the, quantity), market=market)
@@ -82,12 +82,13 @@ def stand(the, quantity, limits, working, kills, *, terms=TERMS, now_ns=None, ha
     stopped = stopped_by(kills, market.table, ("X", "Y"))
     half = np.full(the.rows, half_spread)
     ready = prepare_gate(
-        the.values, market, measured.exposure, half, standing, prepare_pretrade(standing, measured), working, stopped, terms
+        the.values, market, measured.exposure, half, standing, prepare_pretrade(standing, measured), working, stopped, terms,
+        watched,
     )  # fmt: skip
     return ready, stopped, standing
 
 
-def stand_quickly(the, quantity, limits, working, kills, *, now_ns):
+def stand_quickly(the, quantity, limits, working, kills, *, now_ns, terms=TERMS, watched=None):
     """The same for limits of `limit` alone, all at once: `check` and `prepare_pretrade` take each limit by itself."""
     measures = np.array([one.measure.value for one in limits])
     desk_of = np.array([-1 if not one.underlying else int(one.underlying[1:]) for one in limits])
@@ -102,11 +103,11 @@ def stand_quickly(the, quantity, limits, working, kills, *, now_ns):
     lines.gross(np.flatnonzero(measures == "gross_contracts"), desk_of, option)
     lines.series(np.flatnonzero(measures == "series_contracts"), option)
     standing = lines.standing(limits)
-    latch_kill_limits(kills, standing, TERMS, now_ns)
+    latch_kill_limits(kills, standing, terms, now_ns)
     stopped = stopped_by(kills, market.table, ("X", "Y"))
     half = np.full(the.rows, 0.05)
     ready = prepare_gate(
-        the.values, market, exposure, half, standing, lines.pretrade(), working, stopped, TERMS
+        the.values, market, exposure, half, standing, lines.pretrade(), working, stopped, terms, watched
     )
     return ready, stopped, standing
 

@@ -64,6 +64,8 @@ class Sequences:
             u = row // PER_DESK
             if (side == self.direction[u]) == (adverse < 0.9) and dice < 0.6:
                 n = left if dice < 0.4 else max(left // 2, 1)
+                if not self._may_fill(client_id, n):
+                    continue
                 fills[client_id] = n
                 self._trade(row, side * n)
                 self._leave(client_id, left - n)
@@ -81,6 +83,10 @@ class Sequences:
                 news=tuple(news for _, news in answers),
             ),
         )
+
+    def _may_fill(self, client_id, n):
+        """Every order may."""
+        return True
 
     def _venue_does(self, client_id, news, answers):
         if news is OrderNews.CANCELLED:

@@ -43,6 +43,27 @@ def test_it_says_how_many_rows_are_left(report):
     assert "… and 318 more in the HTML/JSON" in _printed(report, 100)
 
 
+def test_what_a_fill_costs_is_short_and_only_of_what_is_quoted(report, hurt_report):
+    """Three series at most, the largest shifts first; nothing where no quote stands."""
+    lines = _printed(report, 120).splitlines()
+    at = next(n for n, line in enumerate(lines) if "a fill costs" in line)
+    shown = [line for line in lines[at + 1 : at + 5] if line.startswith("    ")]
+    largest = max((row for row in report.quotes.shifts), key=lambda row: abs(row.shift_usd or 0.0))
+
+    assert 3 == len(shown)
+    assert shown[0].startswith(f"    {largest.symbol}: bid ")
+    assert "a fill costs" not in _printed(hurt_report, 120)
+    assert not any(row.bid or row.ask for row in hurt_report.quotes.series)
+
+
+def test_both_sides_of_a_class_at_one_step_share_a_line(hurt_report):
+    """Six responses, three lines."""
+    text = _printed(hurt_report, 120)
+
+    assert 6 == sum(row.step != "NORMAL" for row in hurt_report.responses)
+    assert 3 == text.count("buy and sell")
+
+
 def test_markup_in_a_name_is_printed_as_it_is(hurt_report):
     """A console reads brackets, too."""
     text = _printed(hurt_report, 120)

@@ -14,6 +14,7 @@ from tests.reports.conftest import HOSTILE
 SECTIONS = (
     "limits",
     "hedges",
+    "offset",
     "exposure",
     "capital",
     "slides",
@@ -21,6 +22,7 @@ SECTIONS = (
     "quotes",
     "residual",
     "price",
+    "shifts",
     "market",
 )
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -139,7 +141,18 @@ def test_light_and_dark_and_print_are_provided_for(page):
     assert "tabular-nums" in page
 
 
-@pytest.mark.parametrize("name", ["plan.html.j2", "charts.html.j2", "capital.html.j2", "plan.css"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plan.html.j2",
+        "charts.html.j2",
+        "capital.html.j2",
+        "offset.html.j2",
+        "conditions.html.j2",
+        "price.html.j2",
+        "plan.css",
+    ],
+)
 def test_the_templates_lie_beside_the_code(name):
     """So that they ship with it."""
     assert (files("flatbook.reports") / name).is_file()

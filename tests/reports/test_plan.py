@@ -137,6 +137,56 @@ def test_residual_is_before_and_after(cycle, report):
     assert cycle.residual.capital.desk == changes["capital_usd"].after
 
 
+def test_shifts_are_those_of_the_risk_price_and_add_up(cycle, report):
+    """Both sides of what is held first; the parts make the whole; one that is missing says why."""
+    held = int((cycle.table.is_option & (cycle.book.quantity != 0)).sum())
+    rows = report.quotes.shifts
+
+    assert ["bid", "ask"] * (len(rows) // 2) == [row.side for row in rows]
+    assert all(cycle.book.quantity[cycle.table.row_of(row.symbol)] for row in rows[: 2 * held])
+    for row in rows:
+        at = cycle.table.row_of(row.symbol)
+        found = float(cycle.price.reservation.shift_usd[0 if row.side == "bid" else 1, at])
+        if np.isfinite(found):
+            parts = (row.inventory_usd, row.flow_usd, row.own_usd, row.limits_usd, row.capital_usd, row.adverse_selection_usd, row.hedge_usd)  # fmt: skip
+            assert (found, "") == (row.shift_usd, row.reason)
+            assert sum(parts) == pytest.approx(found, rel=1e-9, abs=1e-9)
+        else:
+            assert row.shift_usd is None
+            assert row.reason
+    assert any(row.inventory_usd for row in rows)
+
+
+def test_a_side_that_a_hard_limit_forbids_says_so(cycle):
+    """An infinite shift is no number; the limits part is what forbids it."""
+    found = cycle.price.reservation
+    row = int(np.flatnonzero(cycle.book.quantity)[0])
+    barrier = found.charges.barrier.copy()
+    barrier[1, row] = np.inf
+    shift = found.shift_usd.copy()
+    shift[1, row] = np.inf
+    charged = replace(found, shift_usd=shift, charges=replace(found.charges, barrier=barrier))
+    told = plan_report(replace(cycle, price=replace(cycle.price, reservation=charged)), sources=SOURCES)
+    symbol = cycle.table.instruments[row].symbol
+    (side,) = (one for one in told.quotes.shifts if (one.symbol, one.side) == (symbol, "ask"))
+
+    assert (None, None) == (side.shift_usd, side.limits_usd)
+    assert "hard limit" in side.reason
+    assert [] == unexplained(encode_json(told))
+
+
+def test_the_numbers_that_the_risk_price_stands_on_say_where_they_come_from(cycle, report):
+    """The desk's choices, its hedges' spreads, and what nobody verified."""
+    told = {(one.name, one.scope): one for one in report.residual.price_parameters}
+
+    aversion = told["risk_aversion_per_usd", ""]
+    assert (1e-6, "the desk's choice") == (aversion.value, aversion.source)
+    assert "unverified" in told["requests_per_day", "every underlying"].source
+    assert {("spread", "ESM19"), ("spread", "SPY")} <= set(told)
+    assert all(one.source for one in told.values())
+    assert len(told) == len(report.residual.price_parameters)
+
+
 def test_market_health_counts_every_series_once(cycle, report):
     """By expiry and by status."""
     health, options = report.market_health, int(cycle.table.is_option.sum())

@@ -13,12 +13,20 @@ from flatbook.cli.options import (
     At,
     Candidates,
     Chain,
+    CrowdFills,
+    CrowdSeed,
+    CrowdSize,
     DifferenceLimit,
     Fills,
     Format,
     Legs,
     Marginals,
     MethodParameters,
+    ReducedBook,
+    ReducedChain,
+    ReducedDesk,
+    ReducedJson,
+    ReducedPage,
     Relief,
     Reported,
     ReportedAt,
@@ -126,35 +134,24 @@ def plan(
 
 @app.command()
 def reduce(
-    market: Annotated[
-        Path | None,
-        typer.Option(help="The chain, as for `flatbook plan`; left out with --config: a SYNTHETIC day."),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="The desk (desk.toml): limits, hedges, [dim][[flow]][/dim] it expects.")
-    ] = None,
-    book: Annotated[
-        Path | None, typer.Option(help="Fills, as for `flatbook plan`; left out: a one-sided crowd of customers.")
-    ] = None,
-    customers: Annotated[
-        int | None, typer.Option(help="Fills of the crowd that makes the book.  [default: 500]")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the crowd: the same gives the same fills.")] = 1,
-    contracts: Annotated[float, typer.Option(help="Mean size of the crowd's fills, contracts.")] = 3.0,
+    market: ReducedChain = None,
+    config: ReducedDesk = None,
+    book: ReducedBook = None,
+    customers: CrowdFills = None,
+    seed: CrowdSeed = 1,
+    contracts: CrowdSize = 3.0,
     underlying: Underlying = None,
     at: At = None,
     market_format: Format = None,
-    json: Annotated[Path | None, typer.Option(help="Write the report as JSON (schema: docs/reduce.md).")] = None,
-    html: Annotated[
-        Path | None, typer.Option(help="Write tables, slides and pictures as one self-contained HTML page.")
-    ] = None,
+    json: ReducedJson = None,
+    html: ReducedPage = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Compare the levers on a book that leans: nothing, delta only, underlying or proxy, options, quotes, and the joint plan of all.
 
-    Each lever tells what it costs, the price of the risk that it leaves (half the desk's aversion times the variance; what leaned quotes win
-    back once they work), and which limits it leaves at or beyond hard. The joint plan comes as packages with reasons, with what its quotes
-    are expected to bring, and with the desk's slides by full revaluation before and after.
+    Each lever tells what it costs, the price of the risk that it leaves, and the limits that it leaves at or beyond hard.
+
+    The joint plan tells its packages and why, what its quotes are to bring, and the desk's slides by full revaluation before and after.
 
     Without options it runs by itself on a SYNTHETIC day: [bold]flatbook reduce[/bold]
 

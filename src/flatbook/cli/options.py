@@ -91,3 +91,25 @@ Candidates = Annotated[
         help="What may be traded for --relief, CSV or Parquet: as POSITIONS without quantity, with bid, ask, bid_size, ask_size, fee."
     ),
 ]
+
+ReducedChain = Annotated[
+    Path | None,
+    typer.Option(help="The chain, as for `flatbook plan`; left out with --config: a SYNTHETIC day."),
+]
+ReducedDesk = Annotated[
+    Path | None,
+    typer.Option(help="The desk (desk.toml): limits, hedge instruments, the customers it expects."),
+]
+ReducedBook = Annotated[
+    Path | None,
+    typer.Option(help="Fills, as for `flatbook plan`; left out: a one-sided crowd of customers."),
+]
+CrowdFills = Annotated[
+    int | None, typer.Option(help="Fills of the crowd that makes the book; left out: 500.")
+]
+CrowdSeed = Annotated[int, typer.Option(help="Of the crowd: the same gives the same fills.")]
+CrowdSize = Annotated[float, typer.Option(help="Mean size of the crowd's fills, contracts.")]
+ReducedJson = Annotated[Path | None, typer.Option(help="Write the report as JSON (schema: docs/reduce.md).")]
+ReducedPage = Annotated[
+    Path | None, typer.Option(help="Write tables, slides and pictures as one self-contained HTML page.")
+]

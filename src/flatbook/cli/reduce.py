@@ -140,9 +140,7 @@ def _above_the_first(mean: float) -> float:
     return 1.0 / math.log1p(1.0 / (mean - 1.0)) if mean > 1.0 else 0.0
 
 
-def _told(
-    levers: Levers, cycle: Cycle, inputs: Inputs, wanted: Wanted, *, synthetic: bool
-) -> LeversReport:
+def _told(levers: Levers, cycle: Cycle, inputs: Inputs, wanted: Wanted, *, synthetic: bool) -> LeversReport:
     notes = (*inputs.market.notes, *inputs.fills.notes, *(inputs.history.notes if inputs.history else ()))
     count = wanted.customers or CUSTOMERS
     if wanted.book is None:

@@ -105,6 +105,7 @@ def leaving(
         standing=standing,
         pretrade=prepare_pretrade(standing, measured_of(held, basis)),
         terms=state.desk.orders,
+        watched=quoting.watched_now(state.quoting, len(market.table.instruments)),
     )
 
 

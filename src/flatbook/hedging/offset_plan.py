@@ -112,7 +112,9 @@ def plan_offset(problem: OffsetProblem, work: Work = DEFAULT_WORK) -> OffsetPlan
     bound = relaxed.bound_usd + whole.before_usd
     series = problem.series
     legs = [
-        OffsetPlanLeg(name=series[j].name, contracts=int(contracts[j]), cost_usd=_cost_of(problem, contracts, j))
+        OffsetPlanLeg(
+            name=series[j].name, contracts=int(contracts[j]), cost_usd=_cost_of(problem, contracts, j)
+        )
         for j in np.flatnonzero(contracts).tolist()
     ]
     weight = problem.rows.weight / problem.rows.scale

@@ -16,6 +16,8 @@ from flatbook.model.errors import InvalidValueError
 from flatbook.model.instruments import Right
 from flatbook.model.table import Floats, Ints
 
+_WIDTH = 1e-3  # of a scale at weight 1: breaches below it are smoothed where sets of legs are sought
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OffsetSeries:
@@ -205,6 +207,7 @@ class WholeLots:
     level: Floats  # float64[r]
     price: Floats  # float64[r] USD for a unit of breach
     before_usd: float  # risk of the book as it is
+    width_usd: float  # of breach, within which a smoothed one begins
 
 
 def _whole_lots(problem: OffsetProblem) -> WholeLots:
@@ -228,4 +231,5 @@ def _whole_lots(problem: OffsetProblem) -> WholeLots:
         level=level[kept],
         price=prices[kept],
         before_usd=problem.risk_usd(np.zeros_like(problem.lot)),
+        width_usd=_WIDTH * problem.breach_usd,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flatbook.hedging.offset_problem import WholeLots
-from flatbook.model.table import Bools, Floats, Ints
+from flatbook.model.table import Floats, Ints
 
 _TOLERANCE = 1e-7  # of PIQP
 _DIGITS = 6  # of a lot: the last ones differ from processor to processor
@@ -38,29 +38,20 @@ def used(whole: WholeLots, lots: Floats) -> Floats:
 
 def relax(
     whole: WholeLots,
-    legs: Ints | None = None,
-    rows: Bools | None = None,
     legs_max: float | None = None,
-    full: Floats | None = None,
 ) -> Relaxation:
     """Solve the relaxation.
 
     Parameters
     ----------
     whole : WholeLots
-    legs : int64[k], optional
-        Those that may be used; all otherwise.
-    rows : bool[r], optional
-        Those that are in it from the start; by default those that are broken already.
     legs_max : float, optional
         The used shares of what may be traded of each leg add up to no more; they do for any plan of that many legs. No bound otherwise.
-    full : float64[n], optional
-        Lots at which a leg counts as used, in place of the most that may be traded of it: no bound for other plans then.
     """
-    usable = np.flatnonzero((whole.bounds[0] < 0) | (whole.bounds[1] > 0)) if legs is None else legs
-    inside = whole.level > 0.0 if rows is None else rows.copy()
+    usable = np.flatnonzero((whole.bounds[0] < 0) | (whole.bounds[1] > 0))
+    inside = whole.level > 0.0
     tolerance = _BROKEN * (1.0 + np.abs(whole.level))
-    programme = _Programme(whole, usable, legs_max, full)
+    programme = _Programme(whole, usable, legs_max)
     while True:
         found = programme.solved_with(np.flatnonzero(inside))
         broken = whole.level + found.lots @ whole.rows > tolerance
@@ -72,7 +63,7 @@ def relax(
 class _Programme:
     """What PIQP is handed, but for the rows."""
 
-    def __init__(self, whole: WholeLots, usable: Ints, legs_max: float | None, full: Floats | None) -> None:
+    def __init__(self, whole: WholeLots, usable: Ints, legs_max: float | None) -> None:
         self.whole, self.usable = whole, usable
         part = whole.quadratic[np.ix_(usable, usable)]
         self.quadratic = np.block([[part, -part], [-part, part]])
@@ -81,7 +72,6 @@ class _Programme:
         self.unit = max(float(np.abs(self.linear).max(initial=0.0)), 1e-12)  # the objective is told in it
         self.legs_max = legs_max if legs_max is not None and legs_max < usable.size else None
         self.most = np.concatenate((whole.bounds[1, usable], -whole.bounds[0, usable])).astype(np.float64)
-        self.counted = self.most if full is None else np.concatenate((full[usable], full[usable]))
 
     def solved_with(self, inside: Ints) -> Relaxation:
         """The relaxation with these rows."""
@@ -99,7 +89,7 @@ class _Programme:
         left[:m, k:] = -np.eye(m)
         right = -whole.level[inside] / norm
         if self.legs_max is not None:
-            left[m, :k] = 1.0 / np.maximum(self.counted, 1.0)
+            left[m, :k] = 1.0 / np.maximum(self.most, 1.0)
             right = np.append(right, self.legs_max)
         import piqp  # type: ignore[import-untyped]  # noqa: PLC0415 - only offsets wait for the solver
 

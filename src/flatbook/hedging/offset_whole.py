@@ -1,34 +1,31 @@
 """Whole lots near a relaxation: several roundings where any number of legs may be used, several sets of legs where few may.
 
-Sets of legs come from the relaxation's strongest, from parts of the best set so far with something else in place of the rest, and from two of
-the best together. Everything is in one order and the work is counted, not timed: the same question has the same answer.
+Sets of legs, in fractions of lots, come from `offset_legs`; each is rounded in several ways and searched among its own legs, and the best
+answer among all. Everything is in one order and the work is counted, not timed: the same question has the same answer.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from flatbook.hedging.offset_legs import HELD, few_legs
+from flatbook.hedging.offset_legs import HELD, goers, scattered, sets_of_legs
 from flatbook.hedging.offset_problem import WholeLots
-from flatbook.hedging.offset_relaxation import Relaxation, relax, used
+from flatbook.hedging.offset_relaxation import Relaxation, used
 from flatbook.kernels.offset_search import search_lots
 from flatbook.model.table import Floats, Ints
 
 _SIZES = 3  # of the first leg of a pair: 1, 2, 4 lots, and all of it
 _ROUNDINGS = (0.5, 0.3, 0.7, 0.999)  # the share of a lot from which it is rounded away from zero
 _SCATTERED = 24  # roundings with a share for each leg
-_STARTS = (1.0, 1.3, 1.6)  # times the most legs: how many of the relaxation's strongest a start shrinks from
-_CORE = 2.5  # times the most legs: those that most tries are among
-_FAR = 0.5  # of the most of a leg that is not in a set: where it counts as used
-_LOOKS_OF_RELAXATION = 10_000  # what it takes, in looks
-_ELITES = 4  # sets of legs from which others are made
+_SETS_SHARE = 0.6  # of the work, for which legs; the rest for whole lots of them
+_ELITES = 6  # answers kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """How much is tried; a look is one sum over all rows."""
 
-    looks: int = 300_000  # in all
+    looks: int = 350_000  # in all
     looks_each: int = 20_000  # of one set of legs or rounding; twice that of the first roundings
 
 
@@ -84,50 +81,37 @@ class _Search:
         for turn in range(1, _SCATTERED + 1):
             if self.looks >= self.work.looks:
                 break
-            share = _scattered(self.relaxed.lots.size, turn)
+            share = scattered(self.relaxed.lots.size, turn)
             near = self.relaxed.lots if turn % 2 else self.elites[0][1] + 4.0 * (share - 0.5)
             self._descend(_rounded(self.whole, near, share), self.whole, self.work.looks_each)
 
     def sets_of_legs(self) -> None:
-        """Few legs."""
+        """Few legs: each of the best sets rounded and searched among its own legs, the best answers among all, then without parts of them."""
         whole, each = self.whole, self.work.looks_each
-        order = np.argsort(-used(whole, self.relaxed.lots), kind="stable")
-        core = self._only(order[: int(_CORE * self.legs_max)])
-        self._descend(np.zeros(order.size, dtype=np.int64), core, each)
-        for size in _STARTS:
-            among = np.sort(order[: int(np.ceil(size * self.legs_max))])
-            self._descend(
-                _rounded(whole, few_legs(whole, self.relaxed, among, self.legs_max).lots), core, each
-            )
+        self._descend(np.zeros(whole.slope.size, dtype=np.int64), whole, each // 4 if self.legs_max else 0)
+        if not self.legs_max:
+            return
+        sets, looks = sets_of_legs(whole, self.relaxed, self.legs_max, int(_SETS_SHARE * self.work.looks))
+        self.looks += looks
         turn = 0
-        while self.looks < self.work.looks and self.legs_max:
+        while self.looks < self.work.looks - each and turn < _SCATTERED + len(_ROUNDINGS):
+            away = _ROUNDINGS[turn] if turn < len(_ROUNDINGS) else scattered(whole.slope.size, turn)
+            for one in sets[: max(len(sets) - turn, 1)]:
+                legs = np.flatnonzero(one.lots)
+                self._descend(_rounded(whole, one.lots, away), self._only(legs), each)
+                if self.looks >= self.work.looks - each:
+                    break
             turn += 1
-            base = self.elites[0 if turn % 2 else (turn // 2) % len(self.elites)][1]
-            other = self.elites[(turn // 4) % len(self.elites)][1]
-            if turn % 3 == 0:
-                full = np.where(base != 0, np.abs(base), _FAR * self._most())
-                full = full * (0.5 + _scattered(base.size, turn))
-                self._descend(self._near(full, order[: int(_CORE * self.legs_max)]), core, each)
-            elif turn % 4 == 0 and other is not base:
-                both = np.flatnonzero((base != 0) | (other != 0))
-                self._descend(np.where(other != 0, base, 0), self._only(both), each)
-            else:
-                self._descend(_part(base, turn), whole if turn % 2 else core, each)
-        self._descend(self.elites[0][1], whole, each)
-
-    def _most(self) -> Floats:
-        """Of the side that the relaxation trades, float64[n] lots."""
-        bounds = self.whole.bounds
-        return np.asarray(np.where(self.relaxed.lots > 0.0, bounds[1], -bounds[0]), dtype=np.float64)
-
-    def _near(self, full: Floats, legs: Ints) -> Ints:
-        """Whole lots of few legs that a relaxation prefers in which a leg counts as used at `full` lots."""
-        self.looks += _LOOKS_OF_RELAXATION
-        whole = self.whole
-        near = relax(whole, np.sort(legs), self.relaxed.shadow > 1e-6 * whole.price, self.legs_max, full)
-        strongest = np.argsort(-np.abs(near.lots) / np.maximum(full, 1.0), kind="stable")
-        among = np.sort(strongest[: int(_STARTS[1] * self.legs_max)])
-        return _rounded(whole, few_legs(whole, near, among, self.legs_max).lots)
+        for _, lots in list(self.elites):
+            self._descend(lots, whole, each)
+            if self.looks >= self.work.looks:
+                break
+        for turn in range(_SCATTERED):
+            if self.looks >= self.work.looks:
+                break
+            base = self.elites[turn % len(self.elites)][1]
+            out = goers(base, turn)
+            self._descend(np.where(out, 0, base), self._only(np.flatnonzero(~out)), each)
 
     def _few(self, start: Ints) -> Ints:
         """The legs of a start that are used most; the search moves legs, and never gives one up because there are too many."""
@@ -157,17 +141,3 @@ class _Search:
             self.elites.append((worth, lots))
             self.elites.sort(key=lambda one: one[0])
             del self.elites[_ELITES:]
-
-
-def _scattered(size: int, turn: int) -> Floats:
-    """Numbers from 0 to 1 that look like nothing in particular, float64[size]."""
-    return np.asarray(((np.arange(size) + 1) * (turn + 1) * 2654435761 >> 7) % 65521 / 65521.0)
-
-
-def _part(base: Ints, turn: int) -> Ints:
-    """The set of legs without two, a third or half of it; which ones, the turn decides."""
-    legs = np.flatnonzero(base)
-    goers = max((2, legs.size // 3, legs.size // 2)[turn % 3], 1)
-    start = base.copy()
-    start[legs[np.argsort(_scattered(legs.size, turn), kind="stable")[:goers]]] = 0
-    return start

@@ -51,6 +51,7 @@ class OrderTerms(Parameters, frozen=True, kw_only=True):
     requote_centre_half_spreads: float = 0.25  # the centre stays anchored until it has moved so far
     refill_share: float = 0.5  # of its size, at which a quote that was filled is made whole
     cancel_retry_ms: int = 250  # a cancel that nobody confirmed is sent again
+    burst_quotes: int = 0  # watched quotes of an underlying that fill before the rest is gone; 0: all count
     kill_share: float = 1.25  # of a hard limit: beyond it everything stops
     kill_measures: tuple[str, ...] = (
         "delta_usd", "gamma_usd_per_pct", "vega_usd_per_point", "vega_weighted_usd_per_point", "gap_loss_usd",
@@ -78,7 +79,12 @@ class OrderTerms(Parameters, frozen=True, kw_only=True):
             0 <= self.cancel_reserve < self.message_burst,
             f"orders need 0 <= cancel_reserve < message_burst, was {self.cancel_reserve} and {self.message_burst}",
         )
-        for name, least in (("collar_nbbo_ticks", 0), ("duplicate_window_ms", 0), ("requote_ticks", 1)):
+        for name, least in (
+            ("collar_nbbo_ticks", 0),
+            ("duplicate_window_ms", 0),
+            ("requote_ticks", 1),
+            ("burst_quotes", 0),
+        ):
             value = getattr(self, name)
             demand(value >= least, f"orders {name} must be a whole number from {least}, was {value}")
         demand(

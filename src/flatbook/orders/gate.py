@@ -4,21 +4,24 @@ Source: domain reference 2.6 (SEC 15c3-5, RTS 6 article 15) and 8.1. Quotes are 
 the order; each comparison is written so that NaN fails it.
 
 Sequence: hedges, then what a duty asks at least, then other quotes by usefulness. Each counts as filled for those after it,
-together with all that is at work. What a duty asks at least is held against the kill limits in place of the hard ones.
+together with all that is at work. What a duty asks at least is held against the kill limits in place of the hard ones. Quotes that a
+protection watches are held each by itself, whatever their sequence, where the desk says how many of them fill (`orders.burst`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import IntEnum
 
 import numpy as np
 
 from flatbook.exposure.aggregate import Exposure
 from flatbook.limits.check import Standing
 from flatbook.limits.ladder import Step
-from flatbook.limits.pretrade import PreTrade, check_batch
+from flatbook.limits.pretrade import PreTrade
 from flatbook.market.view import MarketView
 from flatbook.model.measures import Measure
 from flatbook.model.order_terms import OrderTerms
 from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
+from flatbook.orders.burst import Room, burst_rule, may_join, room_at_work
 from flatbook.orders.checks import (
     PRICE_ROOM,
     AtWork,
@@ -34,7 +37,7 @@ from flatbook.orders.columns import OrderColumns, Purpose, Reason
 from flatbook.orders.kill import Stopped
 from flatbook.orders.rate import Buckets, refilled, take_messages
 from flatbook.orders.state import WorkingOrders
-from flatbook.orders.worst_case import charged, kill_limits, of_value
+from flatbook.orders.worst_case import kill_limits, of_value
 from flatbook.valuation.values import Values
 
 
@@ -56,10 +59,21 @@ class Gate:
     hard_sell: Bools
     blind: Bools  # [n_rows] in scope of a limit of unknown value
     breached: Bools  # [n_limits, n_rows] at or beyond the hard limit
-    limits: PreTrade  # once all that works has filled
-    kill_limits: PreTrade
+    told: Bools  # [n_rows] fair value and vega are known
+    room: Room  # beside all that works
+    kill_room: Room
     working: WorkingOrders
     at_work: AtWork
+
+    @property
+    def limits(self) -> PreTrade:
+        """Once all that works and may fill has filled."""
+        return self.room.worst()
+
+    @property
+    def kill_limits(self) -> PreTrade:
+        """The same under the kill limits."""
+        return self.kill_room.worst()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,6 +92,21 @@ class Verdicts:
         return np.asarray(self.reason <= Reason.CUT)
 
 
+class _Stage(IntEnum):
+    """Who is held against the limits, in this sequence."""
+
+    HEDGE = 0
+    LEAST = 1  # what a duty asks at least
+    LEAST_WATCHED = 2
+    QUOTE = 3
+    QUOTE_WATCHED = 4
+    NO_VALUE = 5  # closes a position that nobody can value
+
+
+_LEAST = frozenset({_Stage.LEAST, _Stage.LEAST_WATCHED})
+_WATCHED = frozenset({_Stage.LEAST_WATCHED, _Stage.QUOTE_WATCHED})
+
+
 def prepare_gate(
     values: Values,
     market: MarketView,
@@ -88,6 +117,7 @@ def prepare_gate(
     working: WorkingOrders,
     stopped: Stopped,
     terms: OrderTerms,
+    watched: Bools | None = None,
 ) -> Gate:
     """What the batches of one cycle are held against.
 
@@ -104,13 +134,20 @@ def prepare_gate(
     stopped : Stopped
         Kill switches, by row and by the number that venues have.
     terms : OrderTerms
+    watched : bool[n_rows], optional
+        Series whose quotes a protection watches; it matters where `terms.burst_quotes` is above 0.
     """
-    table, alive = market.table, working.alive
+    table = market.table
     prices = prices_of(values, market, half_spread)
-    at_work = working.row[alive], working.side[alive], working.open[alive]
     hard = (standing.step == Step.HARD).any(axis=1)
     step = standing.step[hard] == Step.HARD
     unknown = standing.unknown[hard] & step
+    tradable = (table.expiry_ns == 0) | (table.expiry_ns > market.now_ns)
+    told = np.isfinite(prices.theo) & np.isfinite(prices.vega)
+    measures = tuple(bound.limit.measure.value for bound in standing.bounds)
+    rule = burst_rule(
+        pretrade, measures, table, None if watched is None else watched & tradable, terms.burst_quotes
+    )
     return Gate(
         terms=terms,
         now_ns=market.now_ns,
@@ -119,15 +156,16 @@ def prepare_gate(
         quantity=exposure.quantity,
         delta_usd=values.greeks[:, Measure.DELTA_USD],
         delta_held_usd=exposure.by_underlying[:, Measure.DELTA_USD],
-        tradable=(table.expiry_ns == 0) | (table.expiry_ns > market.now_ns),
+        tradable=tradable,
         killed_rows=stopped.rows,
         killed_venues=stopped.venues,
         hard_buy=((standing.buy_slope[hard] > 0.0) & step | unknown).any(axis=0),
         hard_sell=((standing.sell_slope[hard] > 0.0) & step | unknown).any(axis=0),
         blind=np.asarray(np.isinf(standing.utilisation).any(axis=0)),
         breached=standing.utilisation >= 1.0,
-        limits=charged(pretrade, *at_work, sent=True),
-        kill_limits=charged(kill_limits(pretrade, standing, terms), *at_work, sent=True),
+        told=told,
+        room=room_at_work(pretrade, rule, working, told),
+        kill_room=room_at_work(kill_limits(pretrade, standing, terms), rule, working, told),
         working=working,
         at_work=at_work_of(working, prices),
     )
@@ -230,30 +268,56 @@ def _fit(batch: OrderColumns, reason: Ints, prepared: Gate) -> tuple[Ints, Ints]
     """
     row, side, wanted = batch.row, batch.side, batch.quantity
     allowed, binding = np.zeros(batch.size, dtype=np.int64), np.full(batch.size, -1, dtype=np.int64)
-    told = np.isfinite(prepared.prices.theo[row]) & np.isfinite(prepared.prices.vega[row])
+    told, room, kills = prepared.told[row], prepared.room, prepared.kill_room
     _refuse(reason, ~told & prepared.blind[row], Reason.REDUCE_ONLY)
-    good, hedge, least = reason == Reason.ACCEPTED, batch.purpose == Purpose.HEDGE, _least(batch)
-    limits, kills = prepared.limits, prepared.kill_limits
-    stages = (told & hedge, told & least, told & ~hedge & ~least, ~told)
-    at_stage = [np.flatnonzero(good & some) for some in stages]
-    for stage, at in enumerate(at_stage):
-        if not at.size:
-            continue
-        against = (limits, kills, limits, limits)[stage]
-        against = of_value(against) if stage == len(stages) - 1 else against
-        allowed[at], binding[at] = check_batch(against, row[at], side[at], wanted[at])
-        if stage == 1:  # the least that a duty asks is no less
+    good, least = reason == Reason.ACCEPTED, _least(batch)
+    stages = _stages(batch, good, told, least, prepared)
+    for number, (kind, at) in enumerate(stages):
+        these = row[at], side[at]
+        watched = kind in _WATCHED
+        against = kills if kind in _LEAST else room
+        if kind is _Stage.NO_VALUE:
+            against = replace(against, full=of_value(against.worst()), rule=None)
+        fit = against.fit_watched if watched else against.fit
+        allowed[at], binding[at] = fit(*these, wanted[at])
+        if against is kills:  # the least that a duty asks is no less
             refused = at[allowed[at] < wanted[at]]
             reason[refused], allowed[refused] = Reason.KILL_LIMIT, 0
-        if any(later.size for later in at_stage[stage + 1 :]):
-            limits = charged(limits, row[at], side[at], allowed[at])
-        if stage == 0 and at_stage[1].size:
-            kills = charged(kills, row[at], side[at], allowed[at])
+        if number + 1 < len(stages):
+            room = _charged(room, watched, *these, allowed[at])
+            if stages[number + 1][0] in _LEAST:
+                kills = _charged(kills, watched, *these, allowed[at])
     short = np.flatnonzero((reason == Reason.ACCEPTED) & (allowed < wanted))
     in_breach = prepared.breached[binding[short], row[short]]
     why = np.where(in_breach, int(Reason.REDUCE_ONLY), int(Reason.WORST_CASE))
     reason[short] = np.where(allowed[short] > 0, int(Reason.CUT), why)
     return allowed, binding
+
+
+def _charged(room: Room, watched: bool, row: Ints, side: Ints, quantity: Ints) -> Room:
+    return (room.without_watched if watched else room.without)(row, side, quantity)
+
+
+def _stages(
+    batch: OrderColumns, good: Bools, told: Bools, least: Bools, prepared: Gate
+) -> list[tuple[_Stage, Ints]]:
+    """Who is held against the limits after whom; stages without orders are left out."""
+    hedge, rule = batch.purpose == Purpose.HEDGE, prepared.room.rule
+    few = np.zeros(batch.size, dtype=np.bool_)
+    if rule is not None:
+        at = np.flatnonzero(good & told)
+        few[at] = may_join(batch.row[at], batch.side[at], ~hedge[at], prepared.working, rule)
+    other = ~hedge & ~least
+    which = (
+        (_Stage.HEDGE, told & hedge),
+        (_Stage.LEAST, told & least & ~few),
+        (_Stage.LEAST_WATCHED, told & least & few),
+        (_Stage.QUOTE, told & other & ~few),
+        (_Stage.QUOTE_WATCHED, told & other & few),
+        (_Stage.NO_VALUE, ~told),
+    )
+    at_stage = ((kind, np.flatnonzero(good & some)) for kind, some in which)
+    return [(kind, at) for kind, at in at_stage if at.size]
 
 
 def _closes(batch: OrderColumns, prepared: Gate) -> Bools:

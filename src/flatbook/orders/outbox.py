@@ -15,7 +15,9 @@ from flatbook.market.view import MarketView
 from flatbook.model.events import Fill
 from flatbook.model.order_events import KillSet, OpenOrdersTold, OrdersAnswered
 from flatbook.model.order_terms import OrderTerms
-from flatbook.model.table import InstrumentTable, Ints
+from flatbook.model.table import Bools, InstrumentTable, Ints
+from flatbook.orders.burst import BurstFills, burst_fills
+from flatbook.orders.burst_sizes import within_burst
 from flatbook.orders.gate import Verdicts, gate, prepare_gate
 from flatbook.orders.kill import (
     Kills,
@@ -28,7 +30,7 @@ from flatbook.orders.kill import (
 )
 from flatbook.orders.rate import Buckets, full_buckets
 from flatbook.orders.reconcile import Commands, passed, reconcile, send
-from flatbook.orders.state import WorkingOrders, answer_orders, fill_orders, told_open_orders
+from flatbook.orders.state import WorkingOrders, answer_orders, fill_orders, is_quote, told_open_orders
 from flatbook.orders.wanted import WantedQuotes, wanted_hedges, wanted_quotes
 from flatbook.quoting.legal_quotes import Response
 from flatbook.quoting.propose import Quotes
@@ -45,6 +47,9 @@ class Outbox:
     working: WorkingOrders = field(default_factory=WorkingOrders)
     kills: Kills = field(default_factory=Kills)
     buckets: Buckets | None = None  # None: nothing was sent yet
+    filled: dict[int, int] = field(
+        default_factory=dict
+    )  # by client id: contracts of quotes filled in bursts that are not over
     strange: tuple[int, ...] = ()  # client ids that a venue told of and nobody knows: a person must look
 
 
@@ -58,6 +63,7 @@ class Outgoing:
     stopped: Stopped
     kills: tuple[KillStanding, ...]
     buckets: Buckets
+    bursts: BurstFills
     next_id: int  # client id of the first new order among `commands`
 
 
@@ -75,6 +81,8 @@ def see_order_event(outbox: Outbox, event: OrdersAnswered | OpenOrdersTold | Kil
 def see_fill(outbox: Outbox, fill: Fill) -> None:
     """Take a new fill off its order, where the venue says which; otherwise the order counts in full until its venue is asked."""
     if fill.client_id:
+        if is_quote(outbox.working, fill.client_id):
+            outbox.filled[fill.client_id] = outbox.filled.get(fill.client_id, 0) + fill.quantity
         _look_at(outbox, fill_orders(outbox.working, np.array([fill.client_id]), np.array([fill.quantity])))
 
 
@@ -103,6 +111,7 @@ def outgoing(
     standing: Standing,
     pretrade: PreTrade,
     terms: OrderTerms,
+    watched: Bools | None = None,
 ) -> Outgoing:
     """What must leave so that what works becomes what is wanted, and passes the gate.
 
@@ -116,19 +125,16 @@ def outgoing(
     pretrade : PreTrade
         Of this standing.
     terms : OrderTerms
+    watched : bool[n_rows], optional
+        Series whose quotes a protection watches.
     """
-    stopped = stopped_now(kills, market.table, terms)
-    wanted = reconcile(
-        outbox.working,
-        _wanted_quotes(quotes, values, price, market),
-        wanted_hedges(hedges, values, market),
-        stopped,
-        terms,
-        market.now_ns,
-    )
+    working, stopped = outbox.working, stopped_now(kills, market.table, terms)
     prepared = prepare_gate(
-        values, market, exposure, quotes.half_spread, standing, pretrade, outbox.working, stopped, terms
+        values, market, exposure, quotes.half_spread, standing, pretrade, working, stopped, terms, watched
     )
+    at_market = wanted_hedges(hedges, values, market)
+    shown = within_burst(_wanted_quotes(quotes, values, price, market), at_market, prepared)
+    wanted = reconcile(working, shown, at_market, stopped, terms, market.now_ns)
     buckets = outbox.buckets or full_buckets(1, terms, market.now_ns)
     cancels = wanted.take(wanted.cancels)
     verdicts = gate(wanted.take(~wanted.cancels).orders, prepared, buckets, cancels.orders.venue)
@@ -140,6 +146,9 @@ def outgoing(
         stopped=stopped,
         kills=kill_standings(kills, outbox.working, market.table, (terms.venue,)),
         buckets=left,
+        bursts=burst_fills(
+            outbox.filled, working, prepared.room, prepared.told, wanted.client_id, market.table
+        ),
         next_id=outbox.working.next_id,
     )
 
@@ -165,6 +174,7 @@ def _wanted_quotes(quotes: Quotes, values: Values, price: RiskPrice, market: Mar
 def leave(outbox: Outbox, left: Outgoing, kills: Kills, now_ns: int) -> Ints:
     """Remember what leaves; client ids of what is new, int64[m], in the sequence of its commands."""
     outbox.kills, outbox.buckets = kills, left.buckets
+    outbox.filled = dict(left.bursts.goes_on)
     return send(outbox.working, left.commands, now_ns)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from flatbook.model.order_events import OpenOrdersTold, OrderNews, OrdersAnswered
 from flatbook.model.table import Bools, Floats, Ints
-from flatbook.orders.columns import OrderColumns
+from flatbook.orders.columns import OrderColumns, Purpose
 
 _REMEMBER_NS = 60_000_000_000  # a dead order, for late news and duplicates
 
@@ -137,6 +137,12 @@ def fill_orders(orders: WorkingOrders, client_ids: Ints, quantities: Ints) -> In
     orders.open[over] = 0
     orders.state[at] = np.where(orders.open[at] == 0, OrderState.DEAD, orders.state[at])
     return np.concatenate([strange, orders.client_id[over]])
+
+
+def is_quote(orders: WorkingOrders, client_id: int) -> bool:
+    """Whether it is a quote of ours."""
+    at, _ = _places(orders, np.array([client_id]))
+    return bool((orders.purpose[at] == Purpose.QUOTE).any())
 
 
 def answer_orders(orders: WorkingOrders, event: OrdersAnswered) -> Ints:

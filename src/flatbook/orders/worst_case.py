@@ -12,7 +12,7 @@ from flatbook.kernels.headroom import OPENING, ORDER
 from flatbook.limits.check import Bound, Standing
 from flatbook.limits.pretrade import PreTrade
 from flatbook.model.order_terms import OrderTerms
-from flatbook.model.table import Ints
+from flatbook.model.table import Floats, Ints
 
 _RATES = frozenset({"orders_per_s", "orders_per_min", "fills_per_s", "fills_per_min"})
 
@@ -45,6 +45,18 @@ def charged(pretrade: PreTrade, row: Ints, side: Ints, quantity: Ints, *, sent: 
     )
     counts = amount > 0
     line, add = line[counts], pretrade.costs[entry[counts]] * amount[counts]
+    free = pretrade.free.copy()
+    free[keys] -= closed
+    return replace(_raised(pretrade, line, add), free=free)
+
+
+def raised(pretrade: PreTrade, add: Floats) -> PreTrade:
+    """The same limits with so much more on each line, float64[n_lines], from 0 up."""
+    line = np.flatnonzero(add)
+    return _raised(pretrade, line, add[line])
+
+
+def _raised(pretrade: PreTrade, line: Ints, add: Floats) -> PreTrade:
     level = pretrade.level + np.bincount(line, weights=add, minlength=pretrade.level.size)
     group = pretrade.shape[line, 1]
     top = pretrade.top.copy()
@@ -53,10 +65,8 @@ def charged(pretrade: PreTrade, row: Ints, side: Ints, quantity: Ints, *, sent: 
     limit_of[group] = pretrade.shape[line, 2]
     risen, up = np.zeros(top.size), top > pretrade.top
     risen[up] = top[up] - pretrade.top[up]
-    free = pretrade.free.copy()
-    free[keys] -= closed
     room = pretrade.room - np.bincount(limit_of, weights=risen, minlength=pretrade.room.size)
-    return replace(pretrade, level=level, top=top, room=room, free=free)
+    return replace(pretrade, level=level, top=top, room=room)
 
 
 def kill_limits(pretrade: PreTrade, standing: Standing, terms: OrderTerms) -> PreTrade:

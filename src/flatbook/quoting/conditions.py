@@ -30,6 +30,8 @@ class Conditions:
     killed: Bools = field(default_factory=_no_bools)  # [n]: past the kill limit, or stopped by hand
     fast: FastMarket | None = None  # None: calm
     burst_fills: Floats = field(default_factory=_no_floats)  # [u]: fills to expect until quotes are gone
+    watched: Bools = field(default_factory=_no_bools)  # [n]: a protection counts its fills
+    burst_quotes: int = 0  # watched quotes of an underlying that fill before the rest is gone; 0: nobody says
     underlying_spread: Floats = field(default_factory=_no_floats)  # [u]: bid-ask; NaN where not known
 
 

@@ -148,6 +148,18 @@ def frozen_rows(watched: Watched, now_ns: int) -> tuple[Bools, tuple[str, ...]]:
     return rows, tuple(names)
 
 
+def watched_rows(watched: Watched) -> Bools:
+    """The series whose fills some scope counts towards a trip of its own, bool[n]."""
+    counts = np.array(
+        [
+            any(one.tally is not Tally.TRIPS for one in scope.rule.thresholds)
+            for scope in watched.protection.scopes
+        ],
+        dtype=np.bool_,
+    )
+    return np.asarray(np.append(counts, False)[watched.scopes_of].any(axis=1))
+
+
 def per_contract_of(values: Values, table: InstrumentTable, sizes: Ints) -> PerContract:
     """What a contract of each series counts, by `values`; `sizes` is int64[2, n]."""
     shares = values.greeks[:, Measure.DELTA_SHARES]

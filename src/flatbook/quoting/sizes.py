@@ -1,7 +1,7 @@
 """How many contracts each side shows: full size, less what limits, inventory, headroom, bursts of fills and fast markets take.
 
 Source: domain reference 8.1, A.12. Never more than can be filled before a limit is reached, with the fills that a burst brings until
-quotes are gone; never less than the desk's and the duties' least size, whatever the headroom: there only going off helps.
+quotes are gone: of series that a protection watches at least as many as the desk says (`orders.burst_quotes`); never less than the desk's and the duties' least size, whatever the headroom: there only going off helps.
 """
 
 import numpy as np
@@ -50,6 +50,8 @@ def sizes_of(
     if conditions.fast is not None:
         full *= conditions.fast.size_share[of]
     fills = 1.0 + conditions.burst_fills[of] if conditions.burst_fills.size else np.ones(n)
+    if conditions.burst_quotes and conditions.watched.size:
+        fills = np.where(conditions.watched, np.maximum(fills, float(conditions.burst_quotes)), fills)
     bid = _size(
         Side.BUY, full, quantity, pull.bid_utilisation, pull.bid_step, standing.buy_room / fills, rules
     )

@@ -40,6 +40,7 @@ from flatbook.quoting.protections import (
     frozen_rows,
     per_contract_of,
     watch,
+    watched_rows,
 )
 from flatbook.riskprice.bursts import BurstTerms, Excitement
 from flatbook.riskprice.calibration import Calibrated
@@ -216,8 +217,15 @@ def conditions_at(
         killed=np.zeros(n, np.bool_) if killed is None else killed,
         fast=_fast(state, market, terms, frozen),
         burst_fills=_burst_fills(state, names, now_ns),
+        watched=watched_now(state, n),
+        burst_quotes=0 if state.desk is None else state.desk.orders.burst_quotes,
         underlying_spread=np.full(len(names), np.nan) if underlying_spread is None else underlying_spread,
     )
+
+
+def watched_now(state: QuotingState, n: int) -> Bools:
+    """The first `n` series: whether a protection counts their fills, bool[n]."""
+    return np.zeros(n, np.bool_) if state.watched is None else watched_rows(state.watched)[:n]
 
 
 def remember(

@@ -22,7 +22,7 @@ def print_conditions(report: PlanReport, console: "Console") -> None:
     if at.protections.frozen_scopes:
         scopes = ", ".join(at.protections.frozen_scopes)
         lines.append((f"frozen: {scopes}, {tally(at.protections.frozen_series, 'series', 'series')}", _AMBER))
-    if at.killed_series:
+    if at.killed_series and not any(one.ground == "killed" for one in at.escalations):
         lines.append((f"killed: {tally(at.killed_series, 'series', 'series')}", _RED))
     lines += [(f"duty {_duty(one)}", "") for one in at.duties[:ROWS]]
     lines += [(_threshold(one), "dim") for one in at.protections.thresholds[:_THRESHOLDS]]

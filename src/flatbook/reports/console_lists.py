@@ -61,7 +61,8 @@ def _print_changes(title: str, scopes: tuple[ResidualOf, ...], console: "Console
                 for each, told in zip(scope.changes, signs, strict=True)
             ),
         )
-        for scope in scopes[: 1 if len(scopes) == 2 else None]
+        for at, scope in enumerate(scopes[: 1 if len(scopes) == 2 else None])
+        if at == 0 or any(each.before is not None or each.after is not None for each in scope.changes)
     ]
     print_table(console, "", titles, rows)
 
@@ -92,6 +93,7 @@ def print_risk_price(report: PlanReport, console: "Console") -> None:
             brief(_in_bp(_price_of(row, "gamma"))),
         )
         for row in report.residual.risk_price
+        if row.spot_vol is not None or len(report.residual.risk_price) == 1
     ]
     titles = (
         "RISK PRICE",
@@ -120,8 +122,9 @@ def print_quotes(report: PlanReport, console: "Console") -> None:
     """Print the quotes of what is held, then those nearest the money."""
     spots = {one.underlying: one.spot for one in report.exposure.by_underlying}
     worth = sorted(report.quotes.series, key=lambda row: _telling(row, spots[row.underlying]))
+    told = [row for row in worth if row.position or row.bid is not None or row.ask is not None]
     decimals = decimals_of(report)
-    rows = [_quote(row, decimals[row.option_class, row.expiry]) for row in worth[:ROWS]]
+    rows = [_quote(row, decimals[row.option_class, row.expiry]) for row in told[:ROWS]]
     titles = (
         "QUOTES",
         "pos",
@@ -149,10 +152,12 @@ def _quote(row: QuoteRow, decimals: int) -> tuple[object, ...]:
 
 
 def print_shifts(report: PlanReport, console: "Console") -> None:
-    """Print what a fill of the series with the largest shifts costs beside the distance of its quote, and what makes most of it."""
+    """Print what a fill costs beside the distance of its quote, of the quoted series with the largest shifts, and what makes most of it."""
     by_symbol: dict[str, list[QuoteShift]] = {}
+    quoted = {row.symbol for row in report.quotes.series if row.bid is not None or row.ask is not None}
     for row in report.quotes.shifts:
-        by_symbol.setdefault(row.symbol, []).append(row)
+        if row.symbol in quoted:
+            by_symbol.setdefault(row.symbol, []).append(row)
     largest = sorted(by_symbol.values(), key=lambda sides: -max(_size(side) for side in sides))[:_SHIFTED]
     lines = [
         f"    {sides[0].symbol}: {', '.join(_shift(side) for side in sides)}"
@@ -222,12 +227,16 @@ def print_health(report: PlanReport, console: "Console") -> None:
             percent(row.atm_vol, 1),
             f"{row.usable}/{row.series}",
             percent(row.theo_inside_share),
-            row.reason or row.warning,
         )
         for row in health.expiries[:ROWS]
     ]
-    titles = ("MARKET", "days", "forward", "from", "rate", "ATM vol", "usable", "theo inside", "not valued")
-    print_table(console, "", titles, rows, left={0, 3, 8}, total=len(health.expiries))
+    titles = ("MARKET", "days", "forward", "from", "rate", "ATM vol", "usable", "theo inside")
+    print_table(console, "", titles, rows, left={0, 3}, total=len(health.expiries))
+    for row in health.expiries[:ROWS]:
+        if row.reason or row.warning:
+            console.print(
+                styled(f"  {row.option_class} {day(row.expiry)}: {row.reason or row.warning}", "dim")
+            )
     for event in health.events:
         told = (
             ""

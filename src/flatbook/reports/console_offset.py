@@ -11,7 +11,7 @@ from flatbook.reports.schema_offset import OffsetPlanOf, OffsetSection, OffsetTr
 if TYPE_CHECKING:
     from rich.console import Console
 
-_PACKAGES, _LEGS, _MENU, _ALTERNATIVES, _BOUNDS = 5, 5, 3, 2, 3
+_PACKAGES, _LEGS, _MENU, _ALTERNATIVES, _BOUNDS = 5, 5, 2, 2, 3
 
 _LABELS = {
     "delta_usd": "delta",
@@ -46,20 +46,21 @@ def print_offset(report: PlanReport, console: "Console") -> None:
         told = f"    {bound.name}: {magnitude(bound.before)} > {magnitude(bound.after)}, kept within "
         console.print(styled(f"{told}{magnitude(bound.high if bound.high is not None else bound.low)}"))
     best = "; ".join(
-        f"{trades_told((line,))} removes {plain(line.removed_per_usd)} USD per USD"
-        for line in plan.menu[:_MENU]
+        f"{trades_told((line,))} ({magnitude(line.removed_per_usd)})" for line in plan.menu[:_MENU]
     )
-    console.print(styled(f"  menu: {best}", "dim"))
+    console.print(styled(f"  menu, USD removed per USD: {best}", "dim"))
     for one in plan.alternatives[:_ALTERNATIVES]:
         console.print(styled(f"  {one.name} lost: {one.reason}", "dim"))
     _print_notes(plan, console)
 
 
-def _pressing(section: OffsetSection) -> tuple[str, ...]:
-    """Each underlying whose limits ask for more than what pays."""
-    return tuple(
-        f"  {one.underlying}: {pressing_told(one)}" for one in section.pressing if one.step != "NORMAL"
-    )
+def _pressing(section: OffsetSection) -> list[str]:
+    """Underlyings whose limits ask for more than what pays, those that one limit presses together."""
+    told: dict[str, list[str]] = {}
+    for one in section.pressing:
+        if one.step != "NORMAL":
+            told.setdefault(pressing_told(one), []).append(one.underlying)
+    return [f"  {', '.join(names)}: {text}" for text, names in told.items()]
 
 
 def _packages(plan: OffsetPlanOf) -> list[tuple[str, list[OffsetTrade]]]:
@@ -88,6 +89,8 @@ def _after(section: OffsetSection) -> str:
         return ""
     told = []
     for change in section.after.scopes[0].changes:
+        if change.before is None or change.after is None:
+            continue
         shown = magnitude if change.name in UNSIGNED else brief
         told.append(f"{_LABELS.get(change.name, change.name)} {shown(change.before)} > {shown(change.after)}")
     return f"  desk: {', '.join(told)}"
@@ -96,7 +99,7 @@ def _after(section: OffsetSection) -> str:
 def _print_notes(plan: OffsetPlanOf | None, console: "Console") -> None:
     if plan is None:
         return
-    notes = [f"not in the plan: {note}" for note in plan.notes]
+    notes = [f"not in the plan: {'; '.join(plan.notes)}"] if plan.notes else []
     if plan.gap_share is not None and plan.gap_share > 0.01:  # a plan closer to its bound needs no word
         notes.append(f"a better plan could save at most {percent(plan.gap_share)}")
     if notes:

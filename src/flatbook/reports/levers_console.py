@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from flatbook.hedging.packages import OUTRIGHT
 from flatbook.reports.console_table import print_table, signed, styled
 from flatbook.reports.levers_schema import LeversReport, PlanPackage
 from flatbook.reports.levers_story import days_told
@@ -47,7 +48,7 @@ def print_levers(report: LeversReport, console: "Console") -> None:
 
 
 def _levers(report: LeversReport, console: "Console") -> None:
-    titles = ("LEVERS, USD", "cost", "risk left", "total", "SD left", "at hard", "worst", "gap loss", "legs")
+    titles = ("LEVERS, USD", "cost", "risk", "total", "SD", "hard", "worst", "gap", "legs")
     rows = []
     for at, one in enumerate(report.levers):
         style = "bold" if at == len(report.levers) - 1 else ""
@@ -67,8 +68,8 @@ def _levers(report: LeversReport, console: "Console") -> None:
     days = days_told(report.header.holding_days)
     console.print(
         styled(
-            f"  risk left: what the desk would pay to be rid of it; SD: over {days}, before quotes work; at hard: limits at or beyond it; "
-            "gap loss: worst jump of spot",
+            f"  risk: price of what is left, with quotes of what their customers leave; SD: standard deviation of it over {days}, before "
+            "quotes work; hard: limits at or beyond it; worst: share of the fullest that is used; gap: loss in the worst jump of spot",
             "dim",
         )
     )
@@ -98,11 +99,19 @@ def _packages(report: LeversReport, console: "Console") -> None:
         return
     shown = sorted(plan.packages, key=lambda one: -one.cost_usd)[:PACKAGES]
     rows = [
-        (one.kind, _legs(one), magnitude(one.cost_usd), signed(one.vega_usd_per_point), styled(one.reason, "dim"))
+        (
+            one.kind,
+            _legs(one),
+            magnitude(one.cost_usd),
+            signed(one.vega_usd_per_point),
+            styled(one.reason if one.kind == OUTRIGHT else "", "dim"),
+        )
         for one in shown
     ]
     titles = ("JOINT PLAN", "legs", "cost", "vega/pt", "why")
     print_table(console, "", titles, rows, left={0, 1, 4}, total=len(plan.packages))
+    for kind, reason in {one.kind: one.reason for one in shown if one.kind != OUTRIGHT}.items():
+        console.print(styled(f"  {kind}: {reason}", "dim"))
 
 
 def _legs(package: PlanPackage) -> str:
@@ -120,7 +129,7 @@ def _expected(report: LeversReport, console: "Console") -> None:
         (one.symbol, signed(one.contracts), contracts(one.held), signed(one.vega_usd_per_point))
         for one in series[:SERIES]
     ]
-    titles = (title, "contracts", "held before", "vega/pt")
+    titles = (title, "contracts", "held after trades", "vega/pt")
     print_table(console, "", titles, rows)
 
 
@@ -142,8 +151,7 @@ def _menu(report: LeversReport, console: "Console") -> None:
     titles = ("MENU, each alone", "contracts", "cost", "risk removed", "rows mended", "per USD")
     print_table(console, "", titles, rows, total=plan.menu_total)
     for other in plan.alternatives:
-        worse = magnitude(other.worse_by_usd)
-        console.print(styled(f"  {other.name}: worse by {worse} USD; {other.reason}", "dim"))
+        console.print(styled(f"  {other.name}: {other.reason}", "dim"))
 
 
 def _slides(report: LeversReport, console: "Console") -> None:
@@ -151,11 +159,8 @@ def _slides(report: LeversReport, console: "Console") -> None:
     slides = report.slides
     before, after = slides.before[0], slides.after[0]
     shifts = [slides.shifts_points.index(shift) for shift in _SHIFTS]
-    titles = (
-        "SLIDES, spot",
-        *(f"{'before ' if at == 0 else ''}vol {_SHIFTS[at]:+g}" for at in range(len(_SHIFTS))),
-        *(f"{'after ' if at == 0 else ''}vol {_SHIFTS[at]:+g}" for at in range(len(_SHIFTS))),
-    )
+    first, *others = [f"vol {shift:+g}" if shift else "vol 0" for shift in _SHIFTS]
+    titles = ("SLIDES, spot", f"before {first}", *others, f"after {first}", *others)
     rows = [
         (
             move(spot),

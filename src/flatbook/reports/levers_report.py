@@ -16,7 +16,7 @@ from flatbook.exposure.slides import Slides
 from flatbook.hedging.packages import OUTRIGHT, Package
 from flatbook.model.instruments import Kind
 from flatbook.model.measures import Measure
-from flatbook.model.table import Bools, Floats, Ints
+from flatbook.model.table import Floats, Ints
 from flatbook.reports.columns import RIGHTS, iso
 from flatbook.reports.decisions import LIMIT_UNITS
 from flatbook.reports.exposures import grid_of
@@ -76,7 +76,7 @@ def levers_report(levers: Levers, cycle: Cycle, background: Background) -> Lever
         Holds finite numbers only; each null has a reason.
     """
     missing = Missing()
-    rows = tuple(_lever(one, cycle.table.is_option, missing) for one in levers.levers)
+    rows = tuple(_lever(one, cycle, missing) for one in levers.levers)
     limits = _limits(levers, missing)
     plan = _plan(levers, cycle, missing)
     slides = _slides(levers, cycle, missing)
@@ -121,17 +121,21 @@ def encode_levers(report: LeversReport) -> bytes:
     return f"{text}\n".encode()
 
 
-def _lever(one: Lever, is_option: Bools, missing: Missing) -> LeverRow:
+def _lever(one: Lever, cycle: Cycle, missing: Missing) -> LeverRow:
     path = f"levers[{one.name}]"
     fullest = max(one.standing.limits, key=lambda each: each.utilisation, default=None)
     worst = one.worst_utilisation if fullest is not None else float("nan")
+    options = one.trades[cycle.table.is_option]
+    deviation = one.traded.risk.deviation_usd
+    alone = 0.5 * cycle.desk.appetite.aversion_per_usd * deviation**2
     slide_loss = float(np.maximum(-one.traded.slides.desk, 0.0).max())
     return LeverRow(
         name=one.name,
         cost_usd=missing.number(one.cost_usd, f"{path}.cost_usd", "a cost of trading is not known"),
         risk_usd=missing.number(one.risk_usd, f"{path}.risk_usd", _UNKNOWN_RISK),
         total_usd=missing.number(one.total_usd, f"{path}.total_usd", _UNKNOWN_RISK),
-        deviation_usd=missing.number(one.traded.risk.deviation_usd, f"{path}.deviation_usd", _UNKNOWN_RISK),
+        deviation_usd=missing.number(deviation, f"{path}.deviation_usd", _UNKNOWN_RISK),
+        risk_without_quotes_usd=missing.number(alone, f"{path}.risk_without_quotes_usd", _UNKNOWN_RISK),
         limits_broken=one.breached,
         worst_utilisation=missing.number(
             worst, f"{path}.worst_utilisation", _NO_LIMIT if fullest is None else _UNKNOWN_LIMIT
@@ -140,8 +144,8 @@ def _lever(one: Lever, is_option: Bools, missing: Missing) -> LeverRow:
         gap_loss_usd=missing.number(one.traded.gaps.worst_desk, f"{path}.gap_loss_usd", _UNKNOWN_PNL),
         slide_loss_usd=missing.number(slide_loss, f"{path}.slide_loss_usd", _UNKNOWN_PNL),
         legs=int(np.count_nonzero(one.trades)),
-        option_legs=int(np.count_nonzero(one.trades[is_option])),
-        option_contracts=int(np.abs(one.trades[is_option]).sum()),
+        option_legs=int(np.count_nonzero(options)),
+        option_contracts=int(np.abs(options).sum()),
         expected_contracts=float(np.abs(one.expected).sum()),
         note=one.note,
     )
@@ -243,8 +247,8 @@ def _packages(levers: Levers, cycle: Cycle, missing: Missing) -> tuple[PlanPacka
     plan, greeks = levers.offset.plan, cycle.values.greeks
     each = {leg.name: leg.cost_usd / abs(leg.contracts) for leg in plan.legs}
     out = []
-    for at, package in enumerate(plan.packages):
-        path = f"plan.packages[{at}]"
+    path = "plan.packages"
+    for package in plan.packages:
         delta, vega = (
             sum(count * float(greeks[cycle.table.row_of(name), of]) for name, count in package.legs)
             for of in (Measure.DELTA_USD, Measure.VEGA_USD_PER_POINT)
@@ -267,10 +271,12 @@ def _reason(package: Package, cycle: Cycle) -> str:
     name, count = package.legs[0]
     held = int(cycle.held.quantity[cycle.table.row_of(name)])
     if len(package.legs) == 1 and held * count < 0:
-        return f"takes back {min(abs(held), abs(count)):,d} of {abs(held):,d} {'sold' if held < 0 else 'bought'}"
+        was, more = "sold" if held < 0 else "bought", abs(count) - abs(held)
+        if more > 0:
+            return f"closes the {abs(held):,d} {was}, {more:,d} more"
+        return f"closes {abs(count):,d} of {abs(held):,d} {was}"
     if package.kind == OUTRIGHT:
-        side = "bought for" if count > 0 else "sold against"
-        return f"{side} the volatility that the rest of the book {'is short of' if count > 0 else 'has too much of'}"
+        return "volatility the book is short of" if count > 0 else "volatility the book has too much of"
     return package.reason
 
 

@@ -41,6 +41,7 @@ class LeverRow(Part, frozen=True, kw_only=True):
     risk_usd: Number  # price of what is left
     total_usd: Number
     deviation_usd: Number  # one standard deviation of what is left, over the holding time, before quotes work
+    risk_without_quotes_usd: Number  # price of that deviation: what is left if no customer comes
     limits_broken: int  # at or beyond hard
     worst_utilisation: Number
     worst_limit: str  # its name

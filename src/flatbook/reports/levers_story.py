@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from flatbook.reports.levers_schema import JointPlan, LeverRow
 from flatbook.reports.numbers import brief, contracts, magnitude, percent, plain, tally
+from flatbook.reports.schema_parts import Number
 
+_WORDS_OF_THEIR_OWN = frozenset({"nothing", "delta only"})
 LINEAR = frozenset({"share", "future"})  # kinds of legs that the story names one by one
 
 
@@ -35,10 +37,19 @@ def headline_of(rows: Sequence[LeverRow], limits: int) -> str:
         )
     else:
         whole = "the limit" if limits == 1 else f"all {limits} limits"
-        before = f"of which {nothing.limits_broken} stood at or beyond hard" if nothing.limits_broken else "as before"
+        before = (
+            f"of which {nothing.limits_broken} stood at or beyond hard"
+            if nothing.limits_broken
+            else "as before"
+        )
         told = f"The joint plan keeps {whole}, {before}, for"
-    but = f" and leaves {least.limits_broken} at or beyond hard" if least.limits_broken else ""
-    return f"{told} {magnitude(joint.total_usd)} USD of cost and risk; {least.name} ends at {magnitude(least.total_usd)}{but}"
+    but = f" with {least.limits_broken} at or beyond hard" if least.limits_broken else ""
+    beside = "the next is" if _less(joint, least) else "cheaper is"
+    return f"{told} {magnitude(joint.total_usd)} USD of cost and risk; {beside} {_alone(least)}: {magnitude(least.total_usd)}{but}"
+
+
+def _alone(one: LeverRow) -> str:
+    return one.name if one.name in _WORDS_OF_THEIR_OWN else f"{one.name} alone"
 
 
 def days_told(days: float) -> str:
@@ -52,17 +63,33 @@ def sentences_of(rows: Sequence[LeverRow], plan: JointPlan, days: float) -> tupl
     over = days_told(days)
     return (
         *_broken_by(rows[1:-1]),
-        f"It trades {_traded(joint, plan)} for {magnitude(joint.cost_usd)} USD; the standard deviation over {over} falls from "
-        f"{magnitude(nothing.deviation_usd)} to {magnitude(joint.deviation_usd)} USD, the worst gap loss from "
-        f"{magnitude(nothing.gap_loss_usd)} to {magnitude(joint.gap_loss_usd)}",
+        _done(nothing, joint, plan, over),
         _brought(joint, plan, over),
+        _held_to(plan),
+    )
+
+
+def _done(nothing: LeverRow, joint: LeverRow, plan: JointPlan, over: str) -> str:
+    return (
+        f"It trades {_traded(joint, plan)} for {magnitude(joint.cost_usd)} USD; the standard deviation over {over} goes from "
+        f"{magnitude(nothing.deviation_usd)} to {magnitude(joint.deviation_usd)} USD, the worst gap loss from "
+        f"{magnitude(nothing.gap_loss_usd)} to {magnitude(joint.gap_loss_usd)}"
+    )
+
+
+def _held_to(plan: JointPlan) -> str:
+    return (
         f"It was held to {tally(plan.rows, 'row')} (limits, slide cells, margin points): {plan.rows_broken_before} stood outside before, "
-        f"{plan.rows_broken_after or 'none'} after; a better plan could save at most {magnitude(plan.gap_usd)} USD",
+        f"{plan.rows_broken_after or 'none'} after; a better plan could save at most {magnitude(plan.gap_usd)} USD"
     )
 
 
 def _traded(joint: LeverRow, plan: JointPlan) -> str:
-    options = f"{tally(joint.option_contracts, 'option')} of {joint.option_legs} series" if joint.option_legs else ""
+    options = (
+        f"{tally(joint.option_contracts, 'option')} of {joint.option_legs} series"
+        if joint.option_legs
+        else ""
+    )
     hedges = [f"{contracts(leg.contracts)} {leg.symbol}" for leg in plan.legs if leg.kind in LINEAR]
     return " and ".join(part for part in (options, ", ".join(hedges)) if part) or "nothing"
 
@@ -73,13 +100,23 @@ def _brought(joint: LeverRow, plan: JointPlan, over: str) -> str:
         return "Quotes are expected to bring nothing: the desk file tells of no customers ([[flow]])"
     return (
         f"Its quotes are expected to buy {plain(expected.bought)} and sell {plain(expected.sold)} contracts over {over}: "
-        f"{brief(expected.vega_usd_per_point)} USD of vega a point, {brief(expected.gamma_usd_per_pct)} USD of gamma a percent"
+        f"{brief(expected.vega_usd_per_point)} USD of vega a point, {brief(expected.gamma_usd_per_pct)} USD of gamma a percent; should nobody "
+        f"come, cost and risk are {magnitude(_unhelped(joint))} USD"
     )
+
+
+def _unhelped(one: LeverRow) -> Number:
+    """Cost, and the risk left if no customer comes."""
+    if one.cost_usd is None or one.risk_without_quotes_usd is None:
+        return None
+    return one.cost_usd + one.risk_without_quotes_usd
 
 
 def _broken_by(rows: Sequence[LeverRow]) -> tuple[str, ...]:
     """Which limits each of the single levers leaves."""
     told = [
-        f"{one.limits_broken} by {one.name} (worst {percent(one.worst_utilisation)})" for one in rows if one.limits_broken
+        f"{one.limits_broken} by {one.name} (worst {percent(one.worst_utilisation)})"
+        for one in rows
+        if one.limits_broken
     ]
     return (f"Limits left at or beyond hard: {', '.join(told)}",) if told else ()

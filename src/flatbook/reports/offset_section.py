@@ -105,7 +105,9 @@ def trades_told(trades: Sequence[OffsetTrade | OffsetLegRow | OffsetMenuRow], mo
 
 def pressing_told(one: OffsetPressing) -> str:
     """The limit that decides, its use before and after the plan, and what the ladder asks."""
-    used = f"{one.limit} stands at {one.step}, {percent(one.utilisation)} to {percent(one.utilisation_after)} by the plan"
+    used = f"{one.limit} stands at {one.step}"
+    if one.utilisation is not None:
+        used += f", {percent(one.utilisation)} to {percent(one.utilisation_after)} by the plan"
     best = one.relief[:1] if one.step == Step.ALERT.name else ()
     named = f" that brings it down: {trades_told(best)}" if best else ""
     return f"{used}: {one.response}{named}"
@@ -186,7 +188,7 @@ def _plan(cycle: Cycle, offset: Offset, missing: Missing) -> OffsetPlanOf:
         return missing.number(getattr(plan, name), f"{_PLAN}.{name}", _UNKNOWN)
 
     return OffsetPlanOf(
-        status=plan.status,
+        status=_status(offset),
         legs=tuple(
             OffsetLegRow(
                 symbol=leg.name,
@@ -219,6 +221,14 @@ def _plan(cycle: Cycle, offset: Offset, missing: Missing) -> OffsetPlanOf:
         candidates=len(offset.menu),
         notes=offset.question.notes,
     )
+
+
+def _status(offset: Offset) -> str:
+    """The status of the plan; where something could not be said in the programme it speaks of the rest."""
+    said = offset.plan.status
+    if offset.question.notes:
+        said = said.replace("every limit is met", "every limit that the plan can be held against is met", 1)
+    return said
 
 
 def _trades(legs: tuple[tuple[str, int], ...]) -> tuple[OffsetTrade, ...]:

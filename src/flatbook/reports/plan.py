@@ -62,48 +62,52 @@ def plan_report(
     missing, columns = Missing(), columns_of(cycle)
     inventory = inventory_of(cycle, columns, missing)
     exposure = exposures_of(cycle, columns, missing)
-    slides = slides_of(cycle, missing)
     limits = limits_of(cycle, missing)
     hedges = hedges_of(cycle, missing)
     options = offset_section(cycle, offset, offset_after, columns, missing)
     quotes = quotes_of(cycle, columns, missing)
-    residual = residual_of(cycle, columns, missing)
-    sheets = sheets_of(cycle.sheets, cycle.book.quantity, cycle.table, missing)
-    what_ifs = what_ifs_of(cycle, asked, columns, missing)
     health = health_of(cycle, columns, missing)
-    header = Header(
-        desk=cycle.desk.name,
-        valued_at=iso(cycle.now_ns),
-        cycle=cycle.sequence,
-        sources=sources,
-        headline=headline_of(exposure, limits, hedges, options),
-        sentences=sentences_of(inventory, exposure, limits, hedges, options, quotes, health),
-    )
+    headline = headline_of(exposure, limits, hedges, options)
+    story = sentences_of(inventory, exposure, limits, hedges, options, quotes, health)
     return PlanReport(
         flatbook_version=__version__,
-        header=header,
-        units=tuple(
-            UnitOf(name=each.name, label=each.label, unit=each.unit, text=each.text)
-            for each in MEANINGS.values()
-        ),
+        header=_header(cycle, sources, headline, story),
+        units=_units(),
         inventory=inventory,
         exposure=exposure,
         capital=capital_of(cycle, columns, missing),
         groups=groups_of(cycle, missing),
         deltas=deltas_of(cycle, columns, missing),
         factors=factors_of(cycle, columns, missing),
-        slides=slides,
+        slides=slides_of(cycle, missing),
         limits=limits,
         responses=responses_of(cycle),
         hedges=hedges,
         offset=options,
         quotes=quotes,
         orders=orders_of(cycle, missing),
-        residual=residual,
-        what_if=what_ifs,
-        sheets=sheets,
+        residual=residual_of(cycle, columns, missing),
+        what_if=what_ifs_of(cycle, asked, columns, missing),
+        sheets=sheets_of(cycle.sheets, cycle.book.quantity, cycle.table, missing),
         market_health=health,
         reasons=missing.reasons(),
+    )
+
+
+def _header(cycle: Cycle, sources: Sources, headline: str, story: tuple[str, ...]) -> Header:
+    return Header(
+        desk=cycle.desk.name,
+        valued_at=iso(cycle.now_ns),
+        cycle=cycle.sequence,
+        sources=sources,
+        headline=headline,
+        sentences=story,
+    )
+
+
+def _units() -> tuple[UnitOf, ...]:
+    return tuple(
+        UnitOf(name=each.name, label=each.label, unit=each.unit, text=each.text) for each in MEANINGS.values()
     )
 
 

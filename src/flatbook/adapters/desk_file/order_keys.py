@@ -28,6 +28,12 @@ _WHOLE: tuple[tuple[str, str, str, Range], ...] = (
         "after which a cancel that nobody confirmed is sent again",
         _ONE_OR_MORE,
     ),
+    (
+        "burst_quotes",
+        "quotes",
+        "of an underlying, watched by a protection, that fill at most before the rest is gone; 0: every quote counts in full",
+        _NOT_NEGATIVE,
+    ),
 )
 _NUMBERS: tuple[tuple[str, str, str, Range], ...] = (
     ("collar_half_spreads", "half-spreads", "beyond fair value an order never goes, or", _NOT_NEGATIVE),
