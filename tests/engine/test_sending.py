@@ -79,7 +79,7 @@ class Venue:
 
 def sending(*, limits=(), hedging=None, **terms):
     """A venue with the index desk on it, after its first cycle."""
-    the_desk = replace(index_desk(), orders=OrderTerms(send=True, **terms))
+    the_desk = replace(index_desk(), orders=OrderTerms(**({"send": True, "venue": "east"} | terms)))
     if hedging:
         the_desk = replace(the_desk, hedging=replace(the_desk.hedging, **hedging))
     venue = Venue(State())

@@ -49,7 +49,7 @@ def asked(contracts, hedges=(SHARE, ETF), *, limit=None, aversion=1e-6, held=Non
         basis.covariance,
         the_desk,
         basis.spot_vol,
-        directions_of(the_desk, market.table, values, basis.factors),
+        directions_of(the_desk, market.table, values, basis.factors, quantity),
     )
     return exposure, price, standing, values, market, the_desk
 

@@ -8,13 +8,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from flatbook.engine.state import State
+from flatbook.engine.step import step
 from flatbook.hedging.bands import band_of, policies_now, whalley_wilmott_usd, worthless_usd
 from flatbook.hedging.propose import direction_of, propose, trades
 from flatbook.model.hedge_terms import HedgePolicy, HedgeTerms, HedgingTerms
 from flatbook.model.measures import Measure
-from flatbook.model.parameters import Limit, LimitMeasure
+from flatbook.model.parameters import Limit, LimitMeasure, UnderlyingTerms
 from tests.hedging.books import CHEAP_ETF, ETF, SHARE, SPOT, VOL, asked, plan
-from tests.worlds import NOW_NS, share
+from tests.worlds import NOW_NS, fill, index_desk, index_facts, share
 
 _FUTURE = HedgeTerms(
     instrument=share("FUT", multiplier=50.0), spread=0.02, fee_per_contract=0.5, correlation=0.999
@@ -368,3 +370,24 @@ def test_a_policy_that_would_pay_more_than_the_risk_is_worth_is_refused_unless_a
     assert not refused.legs
     assert "worth less than it costs" in refused.reason
     assert strained.legs
+
+
+def test_where_volatility_moves_with_spot_the_delta_of_least_variance_is_hedged():
+    """Straddles at a stickiness of 2: the hedge brings the engine's own deviation down, where that of a fixed-strike delta raises it."""
+    the_desk = replace(
+        index_desk(aversion=1e-6),
+        underlyings=(UnderlyingTerms(symbol="IDX", stickiness=(2.0,)),),
+    )
+    straddles = [
+        fill(n, symbol, "buy", 3_000, 50.0) for n, symbol in enumerate(("IDXW030C5000", "IDXW030P5000"))
+    ]
+    state, cycle = State(), None
+    for fact in index_facts(the_desk=the_desk, fills=straddles):
+        cycle = step(state, fact) or cycle
+    (hedge,) = cycle.hedges
+    least, black = float(cycle.price.delta_usd[0]), float(cycle.exposure.by_underlying[0, Measure.DELTA_USD])
+
+    assert abs(least - black) > 0.1 * abs(black)
+    assert hedge.legs
+    assert cycle.residual.risk.deviation_usd < cycle.held.risk.deviation_usd
+    assert hedge.delta_before_usd == pytest.approx(least)

@@ -259,3 +259,54 @@ def test_thresholds_are_proposed_where_the_desk_says_what_a_burst_may_cost():
         )
         == ()
     )
+
+
+def test_a_series_is_watched_where_a_protection_counts_its_fills():
+    """Of its venue, and so our own; one that counts trips of others watches nothing by itself."""
+    state, cycle = state_with(
+        ProtectionTerms(venue="east", name="class", rule=rule(50.0)),
+        ProtectionTerms(venue="east", name="firm", rule=rule(2.0, scope=ScopeKind.FIRM, tally=Tally.TRIPS)),
+    )
+    options = cycle.table.is_option
+    assert conditions_at(state, cycle.market).watched[options].all()
+    alone, cycle = state_with(
+        ProtectionTerms(venue="east", name="firm", rule=rule(2.0, scope=ScopeKind.FIRM, tally=Tally.TRIPS))
+    )
+    assert not conditions_at(alone, cycle.market).watched.any()
+    assert not conditions_at(state_with()[0], cycle.market).watched.any()
+
+
+def test_no_watched_quote_is_larger_than_its_share_of_the_room():
+    """Room for 24 contracts: each of four quotes that may fill shows 6; where nobody watches all are full."""
+    protected = ProtectionTerms(venue="east", name="class", rule=rule(50.0))
+    for protections, shown in (((protected,), 6), ((), RULES.size)):
+        state, cycle = state_with(*protections)
+        desk = changed(state.desk, orders=changed(state.desk.orders, burst_quotes=4))
+        up_to(state, desk, cycle.table, NOW_NS)
+        conditions = conditions_at(state, cycle.market)
+        cycle = replace(
+            cycle, standing=replace(cycle.standing, buy_room=np.full(len(cycle.table.instruments), 24.0))
+        )
+        quotes = quote(cycle, priced(cycle), RULES, conditions)
+        bids = quotes.bid != NO_PRICE
+        assert set(quotes.bid_size[bids].tolist()) == {shown}
+
+
+@given(
+    fills=st.lists(st.tuples(st.sampled_from(("east", "west")), st.integers(1, 10)), min_size=1, max_size=12),
+    promised=st.integers(1, 6),
+)
+def test_the_shadow_trips_no_later_than_the_promised_quotes_have_filled(fills, promised):
+    """Thresholds of K quotes of ten: whatever fills where, quotes are frozen once K quotes' worth are filled."""
+    state, _ = state_with(
+        ProtectionTerms(venue="east", name="class", rule=rule(10.0 * promised)),
+        ProtectionTerms(venue="west", name="class", rule=rule(10.0 * promised)),
+        shadow_share=1.0,
+        shadow_frozen_s=0.0,
+    )
+    filled = 0
+    for number, (venue, quantity) in enumerate(fills):
+        see_fill(state, trade(number, quantity, venue=venue, at_s=0.01 * number))
+        filled += quantity
+        frozen_now = frozen(state.watched.protection, NOW_NS + number * _S // 100)[-1]
+        assert frozen_now == (filled >= 10 * promised)

@@ -202,7 +202,7 @@ def test_orders_that_leave_are_counted_by_action_and_reason():
 
 def test_what_the_gate_refuses_is_counted_by_reason():
     """Sizes of one contract at most: every larger order is refused for it."""
-    _, cycle = decided(send=OrderTerms(send=True, size_max_contracts=1))
+    _, cycle = decided(send=OrderTerms(send=True, venue="east", size_max_contracts=1))
     orders = report_of(cycle).orders
     verdicts = cycle.outgoing.verdicts
     refused = {row.reason: row for row in orders.refused}
@@ -215,7 +215,7 @@ def test_what_the_gate_refuses_is_counted_by_reason():
 
 def test_an_order_that_is_cut_counts_what_does_not_leave():
     """Two contracts of the first order pass."""
-    _, cycle = decided(send=OrderTerms(send=True))
+    _, cycle = decided(send=OrderTerms(send=True, venue="east"))
     left = cycle.outgoing
     asked = left.wanted.take(~left.wanted.cancels).orders.quantity
     reason, passed = left.verdicts.reason.copy(), left.verdicts.quantity.copy()
@@ -236,7 +236,7 @@ def test_a_kill_switch_that_is_on_is_told_with_who_and_why():
     kill = KillSet(
         received_ns=NOW_NS, scope=KillScope.UNDERLYING, name="IDX", on=True, owner="risk", reason="halt"
     )
-    _, cycle = decided(kill, send=OrderTerms(send=True))
+    _, cycle = decided(kill, send=OrderTerms(send=True, venue="east"))
     report = report_of(cycle)
     (row,) = report.orders.kills
 

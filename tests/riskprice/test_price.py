@@ -131,6 +131,8 @@ def test_no_other_hedges_are_cheaper(seed, underlyings, each):
         underlying=np.repeat(np.arange(underlyings), each),
         e=e,
         cost=np.sort(random.uniform(0.0, 20.0, (underlyings, each)), axis=1).reshape(-1),
+        most_bought=random.choice([0.0, 2.0, np.inf], e.shape[0]),
+        most_sold=random.choice([0.0, 2.0, np.inf], e.shape[0]),
     )
     wide = np.zeros((e.shape[0], book.size))
     for j, u in enumerate(hedges.underlying):
@@ -143,6 +145,7 @@ def test_no_other_hedges_are_cheaper(seed, underlyings, each):
 
     for _ in range(50):
         other = traded + random.normal(size=traded.size) * random.choice([1e-3, 0.1, 3.0])
+        other = np.clip(other, -hedges.most_sold, hedges.most_bought)
         assert total(traded) <= total(other) + 1e-9 * abs(total(traded))
 
 
@@ -155,7 +158,7 @@ def test_a_proxy_takes_only_the_risk_that_it_is_correlated_with(correlation):
     the_desk = desk(hedges=(terms,))
     basis = basis_of(value(market), market, the_desk, np.arange(2))
     held = exposure_of(np.array([1000, 0]), basis.factors)
-    hedges = directions_of(the_desk, market.table, basis.values, basis.factors)
+    hedges = directions_of(the_desk, market.table, basis.values, basis.factors, np.array([1000, 0]))
     price = risk_price(held, basis.factors, basis.covariance, the_desk, basis.spot_vol, hedges)
     matrix, exposure = np.nan_to_num(basis.covariance.matrix), held.known.reshape(-1)
     proxy = np.nan_to_num(basis.factors.e[1])
@@ -173,3 +176,51 @@ def test_the_reference_volatility_is_thirty_days():
     _, market = book_of_v17()
 
     assert reference_vols(market)[0] == pytest.approx(market.slice_atm_vol[0])
+
+
+def test_what_may_not_be_sold_hedges_nothing():
+    """Long calls and a share that nobody located: spot is priced as without a hedge; with a locate as with one."""
+    instruments = (option("C", 100.0, 30, Right.CALL), share("XYZ", underlying="XYZ"))
+    market = view_by_hand(instruments, spot=100.0, vols=[0.2, np.nan])
+
+    def spot_price(located):
+        hedges = (
+            (HedgeTerms(instrument=instruments[1], spread=0.01, locate_contracts=located),)
+            if located is not None
+            else ()
+        )
+        the_desk = desk(hedges=hedges, aversion=1e-4)
+        basis = basis_of(value(market), market, the_desk, np.arange(2))
+        book = np.array([400, 0])
+        directions = directions_of(the_desk, market.table, basis.values, basis.factors, book)
+        price = risk_price(
+            exposure_of(book, basis.factors),
+            basis.factors,
+            basis.covariance,
+            the_desk,
+            basis.spot_vol,
+            directions,
+        )
+        return price.price[0, SPOT], price.reservation.shift_usd[0, 0]
+
+    assert spot_price(0) == pytest.approx(spot_price(None))
+    assert spot_price(10_000_000)[0] < 0.7 * spot_price(0)[0]
+    assert spot_price(10_000_000)[0] < spot_price(10_000)[0] < spot_price(0)[0]
+
+
+def test_hedges_that_are_nearly_one_are_solved_to_the_end():
+    """Three proxies alike to a ten-thousandth: the slope at the solution is at most each one's cost, and it where it is traded."""
+    basis_variance = 1e-4 * (1.0 / np.array([0.9999, 0.9998, 0.9995]) ** 2 - 1.0)
+    matrix = 1e-6 * np.diag([1e-4, *basis_variance])
+    e = np.hstack((np.ones((3, 1)), np.eye(3)))
+    free = np.full(3, np.inf)
+    hedges = HedgeDirections(
+        underlying=np.zeros(3, dtype=np.int64), e=e, cost=np.array([1.0e-5, 1.05e-5, 1.1e-5]), most_bought=free, most_sold=free
+    )  # fmt: skip
+    book = np.array([5e8, 0.0, 0.0, 0.0])
+    traded = cheap_hedges(book, matrix, hedges)
+    slope = e @ matrix @ (book + traded @ e)
+
+    assert (np.abs(slope) <= hedges.cost * (1.0 + 1e-5)).all()  # a billionth of each variance is added to it
+    assert slope[traded != 0.0] == pytest.approx(hedges.cost[traded != 0.0], rel=1e-5)
+    assert np.count_nonzero(traded) >= 2

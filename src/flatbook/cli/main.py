@@ -159,22 +159,11 @@ def reduce(
     """
     from flatbook.cli.reduce import Wanted, make_reduction
 
-    make_reduction(
-        Wanted(
-            market=market,
-            config=config,
-            book=book,
-            customers=customers,
-            seed=seed,
-            contracts=contracts,
-            at=at,
-            market_format=market_format,
-            underlying=underlying,
-            json=json,
-            html=html,
-            quiet=quiet,
-        )
-    )
+    wanted = Wanted(
+        market=market, config=config, book=book, customers=customers, seed=seed, contracts=contracts, underlying=underlying,
+        at=at, market_format=market_format, json=json, html=html, quiet=quiet,
+    )  # fmt: skip
+    make_reduction(wanted)
 
 
 @app.command()

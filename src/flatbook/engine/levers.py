@@ -1,8 +1,9 @@
 """The levers of a desk, each by itself and all together: what each costs, what risk and which limits it leaves.
 
 The measure is cost plus the price of the risk that is left. Without quotes that is aversion / 2 times the variance of the factor model
-over the holding time. With quotes it is v(0) - v(E) = E'AE + B'E of the value function, in which the flow that the desk expects
-(`[[flow]]`) takes inventory back at leaned quotes: risk on the way and what leaning gives up are both in it, the reaction of limits is not.
+over the holding time. With quotes it is E'AE of the value function, in which the flow that the desk expects (`[[flow]]`) takes inventory
+back at leaned quotes: risk on the way and what leaning gives up are both in it. The reaction of limits is not, nor is what one-sided flow and
+the desk's own view promise (B'E), which would pay for inventory and reduce none.
 A is never more than aversion / 2 times the covariance, and the joint plan may trade whatever each lever may: it can only lose to one of
 them by what its whole lots miss, or by the limits that it keeps and they do not. Source: domain reference 4.5, 4.8, 4.12.
 """
@@ -16,15 +17,14 @@ from flatbook.engine.measure import Basis, Measurement, measure, reaching, stand
 from flatbook.engine.offsets import Offset, offset_of
 from flatbook.hedging import propose as hedging
 from flatbook.hedging.offset_candidates import answered
+from flatbook.hedging.propose import Hedge
 from flatbook.limits.check import Standing
 from flatbook.limits.state import LimitsState
 from flatbook.margin.capital import marginal_of
-from flatbook.model.hedge_terms import HedgeTerms
-from flatbook.model.measures import CALENDAR_DAYS, Measure
+from flatbook.model.measures import CALENDAR_DAYS
 from flatbook.model.table import Floats, Ints
 from flatbook.quoting import propose as quoting
 from flatbook.quoting.ticks import NO_PRICE
-from flatbook.riskprice.cost import cost_per_contract, hedges_of, usd_per_price_unit
 from flatbook.riskprice.desk_charges import charges_of
 from flatbook.riskprice.desk_flow import desk_flow
 from flatbook.riskprice.hedge_directions import directions_of
@@ -32,6 +32,8 @@ from flatbook.riskprice.intensity import fills_per_year
 from flatbook.riskprice.price import risk_price
 from flatbook.riskprice.riccati import SeriesFactors, Terms, ValueFunction, value_without_flow
 from flatbook.valuation.values import usd_per_quote
+
+_ALL = frozenset({""})  # underlyings whose market is fast: each of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,7 +104,7 @@ def levers_of(cycle: Cycle, limits: LimitsState) -> Levers:
     )
     plans: tuple[tuple[str, Ints, float, bool, str], ...] = (
         (NOTHING, desk.none(), 0.0, False, "the book as it is"),
-        (DELTA_ONLY, *desk.delta_only(), False, "every delta to zero with the cheapest instrument"),
+        (DELTA_ONLY, *desk.delta_only(), False, "every delta to zero"),
         (PROXY, *desk.proposed(), False, "; ".join(hedge.reason for hedge in cycle.hedges)),
         (OPTIONS, *desk.of_plan(only), False, only.plan.status),
         (QUOTES, desk.none(), 0.0, True, desk.flow_note()),
@@ -123,6 +125,12 @@ def _without_hedges(offset: Offset, cycle: Cycle) -> Offset:
     question = replace(offset.question, problem=problem)
     plan, problem = answered(question)
     return replace(offset, question=question, problem=problem, plan=plan)
+
+
+def _of_hedges(hedges: tuple[Hedge, ...], n_rows: int) -> tuple[Ints, float]:
+    """Contracts, and what trading and carrying them costs."""
+    cost = sum(leg.cost_usd + leg.carry_usd for hedge in hedges for leg in hedge.legs)
+    return hedging.trades(hedges, n_rows), cost
 
 
 def _without_flow(cycle: Cycle) -> ValueFunction:
@@ -163,35 +171,16 @@ class _Desk:
         return "expected fills at the quotes of the moment"
 
     def delta_only(self) -> tuple[Ints, float]:
-        """Each delta to zero with the cheapest instrument, in whole lots."""
-        cycle, trades, cost = self._cycle, self.none(), 0.0
-        for u, name in enumerate(cycle.table.underlyings):
-            delta = float(cycle.exposure.by_underlying[u, Measure.DELTA_USD])
-            priced = [
-                (self._cost(row, terms) / (abs(per) or np.nan), row, per * terms.lot, terms)
-                for terms in hedges_of(cycle.desk, name)
-                for row in (cycle.table.row_of(terms.instrument.symbol),)
-                for per in (float(cycle.values.greeks[row, Measure.DELTA_USD]),)
-                if np.isfinite(per) and per
-            ]
-            if priced and np.isfinite(delta):
-                _, row, per_lot, terms = min(priced, key=lambda one: (one[0], one[1]))
-                contracts = -round(delta / per_lot) * terms.lot
-                trades[row] += contracts
-                cost += abs(contracts) * self._cost(row, terms)
-        return trades, cost
-
-    def _cost(self, row: int, terms: HedgeTerms) -> float:
-        values = self._cycle.values
-        return cost_per_contract(
-            terms, usd_per_price_unit(terms, float(values.price[row]), float(values.spot[row]))
+        """Each delta to the centre at once, as a desk hedges in a fast market."""
+        cycle = self._cycle
+        hedges = hedging.propose(
+            cycle.exposure, cycle.price, cycle.standing, cycle.values, cycle.market, cycle.desk, urgent=_ALL
         )
+        return _of_hedges(hedges, len(cycle.table.instruments))
 
     def proposed(self) -> tuple[Ints, float]:
         """The hedges of the cycle."""
-        cycle = self._cycle
-        cost = sum(leg.cost_usd for hedge in cycle.hedges for leg in hedge.legs)
-        return hedging.trades(cycle.hedges, len(cycle.table.instruments)), cost
+        return _of_hedges(self._cycle.hedges, len(self._cycle.table.instruments))
 
     def of_plan(self, offset: Offset) -> tuple[Ints, float]:
         """The trades of an offset, and what they cost."""
@@ -223,7 +212,7 @@ class _Desk:
         """Price of what a book risks, of known exposures to factors with a variance."""
         value = self._cycle.price.value if quoting_too else self._without_flow
         e = book.factors.known.reshape(-1)
-        return float(e @ value.curvature @ e + value.slope @ e)
+        return float(e @ value.curvature @ e)
 
     def _expected_contracts(self, book: Measurement, standing: Standing, basis: Basis) -> Floats:
         """Contracts that the quotes of a book bring over the holding time, if nothing moves."""
@@ -231,7 +220,7 @@ class _Desk:
         marginal = marginal_of(book.capital, book.quantity, basis.capital_points, basis.capital_terms)
         price = risk_price(
             book.factors, basis.factors, basis.covariance, desk, basis.spot_vol,
-            directions_of(desk, cycle.table, cycle.values, basis.factors),
+            directions_of(desk, cycle.table, cycle.values, basis.factors, book.quantity),
             expected=self._expected, charges=charges_of(standing, marginal, self._expected, desk),
         )  # fmt: skip
         quotes = quoting.propose(

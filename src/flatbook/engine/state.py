@@ -32,7 +32,10 @@ class State:
     outbox: Outbox = field(default_factory=Outbox)
     informed: dict[str, int] = field(
         default_factory=dict
-    )  # contracts by series that informed-looking customers traded with us since the last cycle
-    hedged_ns: dict[str, int] = field(default_factory=dict)  # by underlying: when a hedge was last decided on
+    )  # contracts by series that informed-looking customers traded with us, and of hedges since, until nothing is to be hedged
+    hedging: dict[str, tuple[int, int]] = field(
+        default_factory=dict
+    )  # by underlying: contracts of a hedge decided on that are not done, and when some of it last was (0: never)
+    hedged_ns: dict[str, int] = field(default_factory=dict)  # by underlying: when a hedge was last done
     running: RunningExposure | None = None  # of the last cycle's book and every fill since
     sequence: int = 0  # of the last event

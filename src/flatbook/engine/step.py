@@ -22,6 +22,8 @@ from flatbook.engine.orders_and_quotes import (
     leaving,
     remember_cycle,
     see_fill,
+    see_orders,
+    tell_duties,
     urgent_of,
 )
 from flatbook.engine.reported import remember_report
@@ -79,7 +81,7 @@ from flatbook.model.order_events import KillSet, OpenOrdersTold, OrdersAnswered
 from flatbook.model.parameters import Desk
 from flatbook.model.quoting_events import DutySession, ProtectionReset, ProtectionTripped
 from flatbook.model.table import InstrumentTable, Ints
-from flatbook.orders.outbox import see_order_event, stopped_now
+from flatbook.orders.outbox import stopped_now
 from flatbook.quoting import propose as quoting
 from flatbook.quoting.conditions import Conditions
 from flatbook.quoting.state import conditions_at, see_venue, up_to
@@ -169,7 +171,7 @@ def _fold(state: State, event: Told) -> None:  # noqa: C901, PLR0912 - one line 
         case ProtectionTripped() | ProtectionReset() | DutySession():
             see_venue(state.quoting, event)
         case OrdersAnswered() | OpenOrdersTold() | KillSet():
-            see_order_event(state.outbox, event)
+            see_orders(state, event)
         case _:
             assert_never(event)
 
@@ -222,7 +224,9 @@ def decide(state: State, due: CycleDue) -> Cycle:
         conditions=conditions,
         hedges=hedges,
         quotes=quotes,
-        outgoing=leaving(state, kills, hedges, quotes, values, price, market, held, standing, basis),
+        outgoing=leaving(
+            state, kills, hedges, quotes, values, price, market, held, standing, basis, conditions
+        ),
         residual=measure(book.quantity + traded, basis),
         working=what_if("orders at work", orders, book.quantity, basis, state.limits)
         if is_at_work(state)
@@ -262,7 +266,7 @@ def _price(held: Measurement, standing: Standing, marginal: Marginal, basis: Bas
         basis.covariance,
         desk,
         basis.spot_vol,
-        directions_of(desk, market.table, values, basis.factors),
+        directions_of(desk, market.table, values, basis.factors, held.quantity),
         expected=expected,
         charges=charges_of(standing, marginal, expected, desk),
     )
@@ -282,6 +286,7 @@ def _take_orders(state: State, event: OrdersWorking) -> None:
     underlyings = tuple(instruments[row_of(symbol)].underlying for symbol in event.symbols)
     count_orders(state.limits.traffic, underlyings, state.working, event)
     state.working = event
+    tell_duties(state, event.received_ns)
 
 
 def _follow_book(state: State) -> None:

@@ -110,7 +110,7 @@ def propose(
     at_once_usd : mapping of str to float
         By underlying: delta of new trades that look informed, in the exposure already.
     last_hedged_ns : mapping of str to int
-        By underlying: when a hedge of it was last decided on, for policies by the clock; absent: never.
+        By underlying: when a hedge of it was last done, for policies by the clock; absent: never.
 
     Returns
     -------
@@ -147,13 +147,14 @@ def trades(hedges: tuple[Hedge, ...], n_rows: int) -> Ints:
 def direction_of(
     u: int, exposure: Exposure, price: RiskPrice, market: MarketView, desk: Desk, last_ns: int | None = None
 ) -> Direction:
-    """What hedge policies see of underlying `u`."""
+    """What hedge policies see of underlying `u`: its delta is that of least variance, which at a stickiness of 1 is delta."""
     of, aversion = exposure.by_underlying[u], desk.appetite.aversion_per_usd
     variance = float(price.deviation[u, SPOT]) ** 2
     at = u * price.deviation.shape[1] + SPOT
     bend = 2.0 * float(price.value.curvature[at, at])
+    delta, least = float(of[Measure.DELTA_USD]), float(price.delta_usd[u])
     return Direction(
-        delta_usd=float(of[Measure.DELTA_USD]),
+        delta_usd=least if math.isfinite(least) and math.isfinite(delta) else delta,
         gamma_usd_per_pct=float(of[Measure.GAMMA_USD_PER_PCT]),
         vanna_usd_per_point=float(of[Measure.VANNA_USD_PER_POINT]),
         spot=float(market.spot[u]),

@@ -31,7 +31,7 @@ class OrderTerms(Parameters, frozen=True, kw_only=True):
     """The gate's numbers. A collar counts on the side that gives value away: a bid far below fair value harms nobody."""
 
     send: bool = False  # orders leave; otherwise the desk only proposes
-    venue: str = ""  # where they go, as kill switches name it
+    venue: str = ""  # where they go, as kill switches name it; needed to send
     collar_half_spreads: float = 10.0  # beyond fair value, in neutral half-spreads, or
     collar_theo_pct: float = 20.0  # in percent of fair value; the wider of the two
     collar_nbbo_ticks: int = 20  # beyond the other side of the market, or
@@ -62,6 +62,10 @@ class OrderTerms(Parameters, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse terms that cannot be meant."""
+        demand(
+            not self.send or bool(self.venue.strip()),
+            f"orders send needs the name of a venue, was {self.venue!r}: a kill switch stops a venue by its name",
+        )
         for name in _SHARES:
             value = getattr(self, name)
             demand(0.0 <= value < _INFINITE, f"orders {name} must be 0 or above, was {value}")

@@ -54,7 +54,7 @@ class Room:
         if self.rule is None or self.largest is None:
             return self.full
         some = self.largest > 0.0
-        return raised(self.full) if False else (self.full) if True else (self.full, np.where(some, self.rule.factor * np.where(some, self.largest, 1.0), 0.0))
+        return raised(self.full, np.where(some, self.rule.factor * np.where(some, self.largest, 1.0), 0.0))
 
     def fit(self, row: Ints, side: Ints, quantity: Ints) -> tuple[Ints, Ints]:
         """Contracts that each order may have, and the limit that allows no more, in their sequence."""

@@ -57,10 +57,13 @@ class KillStanding:
     name: str
     kill: Kill
     n_live: int
+    known: bool = True  # False: nothing has the name, so that it stops nothing
 
     @property
     def text(self) -> str:
         """As shown to people."""
+        if not self.known:
+            return "UNKNOWN SCOPE (stops nothing)"
         return f"KILL_PENDING({self.n_live} live)" if self.n_live else "KILLED"
 
 
@@ -99,17 +102,29 @@ def stopped_by(kills: Kills, table: InstrumentTable, venues: tuple[str, ...]) ->
 def kill_standings(
     kills: Kills, orders: WorkingOrders, table: InstrumentTable, venues: tuple[str, ...]
 ) -> tuple[KillStanding, ...]:
-    """Each kill switch that is on, with the orders of its scope that are not proven dead."""
+    """Each kill switch that is on, with the orders of its scope that are not proven dead.
+
+    One whose name nothing has stops nothing and says so: a person must look. It stops what is listed under that name later.
+    """
     alive = orders.alive
     rows, at = orders.row[alive], orders.venue[alive]
     out = []
     for (scope, name), kill in kills.on.items():
         if scope is KillScope.VENUE:
-            within = at == (venues.index(name) if name in venues else -1)
+            known = name in venues
+            within = at == (venues.index(name) if known else -1)
         else:
+            known = _is_known(scope, name, table)
             within = _inside(scope, name, table)[rows]
-        out.append(KillStanding(scope=scope, name=name, kill=kill, n_live=int(within.sum())))
+        n_live = int(within.sum())
+        out.append(KillStanding(scope=scope, name=name, kill=kill, n_live=n_live, known=known))
     return tuple(out)
+
+
+def _is_known(scope: KillScope, name: str, table: InstrumentTable) -> bool:
+    if scope is KillScope.UNDERLYING:
+        return name in table.underlyings
+    return scope is KillScope.DESK or name in table.classes
 
 
 def _inside(scope: KillScope, name: str, table: InstrumentTable) -> Bools:

@@ -19,6 +19,7 @@ from flatbook.model.table import Bools, InstrumentTable, Ints
 from flatbook.orders.burst import BurstFills, burst_fills
 from flatbook.orders.burst_sizes import within_burst
 from flatbook.orders.gate import Verdicts, gate, prepare_gate
+from flatbook.orders.hedge_sizes import RefusedHedge, fit_hedges, refused_hedges
 from flatbook.orders.kill import (
     Kills,
     KillStanding,
@@ -30,14 +31,40 @@ from flatbook.orders.kill import (
 )
 from flatbook.orders.rate import Buckets, full_buckets
 from flatbook.orders.reconcile import Commands, passed, reconcile, send
-from flatbook.orders.state import WorkingOrders, answer_orders, fill_orders, is_quote, told_open_orders
+from flatbook.orders.state import (
+    WorkingOrders,
+    answer_orders,
+    end_orders,
+    fill_orders,
+    is_quote,
+    told_open_orders,
+    without,
+)
 from flatbook.orders.wanted import WantedQuotes, wanted_hedges, wanted_quotes
+from flatbook.orders.worst_case import charged
 from flatbook.quoting.legal_quotes import Response
 from flatbook.quoting.propose import Quotes
 from flatbook.riskprice.price import RiskPrice
 from flatbook.valuation.values import Values
 
 _STRANGE_KEPT = 1000
+_SURELY_EXPIRED_NS = (
+    7_200_000_000_000  # a clock may be set back by as much before an expired order is forgotten for good
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OrdersBeside:
+    """Orders of the desk that are not ours, as somebody told; columns."""
+
+    row: Ints
+    side: Ints
+    quantity: Ints
+
+
+NONE_BESIDE = OrdersBeside(
+    row=np.empty(0, dtype=np.int64), side=np.empty(0, dtype=np.int64), quantity=np.empty(0, dtype=np.int64)
+)
 
 
 @dataclass(slots=True)
@@ -50,6 +77,7 @@ class Outbox:
     filled: dict[int, int] = field(
         default_factory=dict
     )  # by client id: contracts of quotes filled in bursts that are not over
+    refused_hedges: tuple[RefusedHedge, ...] = ()  # of the last cycle
     strange: tuple[int, ...] = ()  # client ids that a venue told of and nobody knows: a person must look
 
 
@@ -64,16 +92,25 @@ class Outgoing:
     kills: tuple[KillStanding, ...]
     buckets: Buckets
     bursts: BurstFills
+    refused_hedges: tuple[RefusedHedge, ...]
+    ended: Bools  # of what worked before: contracts that expired long ago, of which the venue says nothing
     next_id: int  # client id of the first new order among `commands`
 
 
-def see_order_event(outbox: Outbox, event: OrdersAnswered | OpenOrdersTold | KillSet) -> None:
-    """Take what a venue says of orders of ours, or that somebody stops or releases trading."""
+def see_order_event(
+    outbox: Outbox, event: OrdersAnswered | OpenOrdersTold | KillSet, venue: str | None = None
+) -> None:
+    """Take what a venue says of orders of ours, or that somebody stops or releases trading.
+
+    A list of open orders from any venue but `venue`, where ours go, ends none of them; what it names is strange.
+    """
     match event:
         case OrdersAnswered():
             _look_at(outbox, answer_orders(outbox.working, event))
-        case OpenOrdersTold():
+        case OpenOrdersTold() if event.venue == venue:
             _look_at(outbox, told_open_orders(outbox.working, event, 0))
+        case OpenOrdersTold():
+            _look_at(outbox, np.array(event.client_ids, dtype=np.int64))
         case KillSet():
             set_kill(outbox.kills, event)
 
@@ -112,6 +149,8 @@ def outgoing(
     pretrade: PreTrade,
     terms: OrderTerms,
     watched: Bools | None = None,
+    size_least: Ints | None = None,
+    beside: OrdersBeside = NONE_BESIDE,
 ) -> Outgoing:
     """What must leave so that what works becomes what is wanted, and passes the gate.
 
@@ -127,33 +166,52 @@ def outgoing(
     terms : OrderTerms
     watched : bool[n_rows], optional
         Series whose quotes a protection watches.
+    size_least : int64[n_rows], optional
+        Contracts that the duties which cover a series now ask of each side.
+    beside : OrdersBeside
+        Orders of the desk that somebody else sent; they count in full, as ours do.
     """
-    working, stopped = outbox.working, stopped_now(kills, market.table, terms)
+    stopped = stopped_now(kills, market.table, terms)
+    expired = _expired(outbox.working, market.table, market.now_ns)
+    working = without(outbox.working, expired)
+    pretrade = charged(pretrade, beside.row, beside.side, beside.quantity, sent=True)
     prepared = prepare_gate(
         values, market, exposure, quotes.half_spread, standing, pretrade, working, stopped, terms, watched
     )
-    at_market = wanted_hedges(hedges, values, market)
-    shown = within_burst(_wanted_quotes(quotes, values, price, market), at_market, prepared)
+    at_market = fit_hedges(wanted_hedges(hedges, values, market), prepared)
+    proposed = _wanted_quotes(quotes, values, price, market, size_least)
+    shown = within_burst(proposed, at_market, prepared)
     wanted = reconcile(working, shown, at_market, stopped, terms, market.now_ns)
     buckets = outbox.buckets or full_buckets(1, terms, market.now_ns)
     cancels = wanted.take(wanted.cancels)
     verdicts = gate(wanted.take(~wanted.cancels).orders, prepared, buckets, cancels.orders.venue)
     commands, left = passed(wanted, verdicts, terms)
+    refused = refused_hedges(outbox.refused_hedges, wanted.take(~wanted.cancels).orders, verdicts, market)
     return Outgoing(
         commands=commands,
         wanted=wanted,
         verdicts=verdicts,
         stopped=stopped,
-        kills=kill_standings(kills, outbox.working, market.table, (terms.venue,)),
+        kills=kill_standings(kills, working, market.table, (terms.venue,)),
         buckets=left,
         bursts=burst_fills(
             outbox.filled, working, prepared.room, prepared.told, wanted.client_id, market.table
         ),
+        refused_hedges=refused,
+        ended=_expired(outbox.working, market.table, market.now_ns - _SURELY_EXPIRED_NS),
         next_id=outbox.working.next_id,
     )
 
 
-def _wanted_quotes(quotes: Quotes, values: Values, price: RiskPrice, market: MarketView) -> WantedQuotes:
+def _expired(working: WorkingOrders, table: InstrumentTable, now_ns: int) -> Bools:
+    """bool[n]: orders in contracts that have expired by then; none of them can fill."""
+    expiry = table.expiry_ns[working.row]
+    return np.asarray((expiry > 0) & (expiry <= now_ns))
+
+
+def _wanted_quotes(
+    quotes: Quotes, values: Values, price: RiskPrice, market: MarketView, size_least: Ints | None
+) -> WantedQuotes:
     """What is proposed, with the least that duties ask, what must go, and what goes first: that which takes most risk away."""
     least = [
         np.where(quotes.in_duty & (quotes.response[side] == Response.WIDEST), size, 0)
@@ -161,6 +219,7 @@ def _wanted_quotes(quotes: Quotes, values: Values, price: RiskPrice, market: Mar
     ]
     off = quotes.response == Response.OFF
     shift = price.reservation.shift_usd
+    widest = np.where(quotes.in_duty, quotes.width_max_ticks, np.inf)
     return wanted_quotes(
         quotes,
         values,
@@ -168,6 +227,7 @@ def _wanted_quotes(quotes: Quotes, values: Values, price: RiskPrice, market: Mar
         duty=(least[0], least[1]),
         unsafe=(off[0], off[1]),
         usefulness=-np.fmin(shift[0], shift[1]),
+        legal=(widest, np.zeros(widest.size, dtype=np.int64) if size_least is None else size_least),
     )
 
 
@@ -175,6 +235,8 @@ def leave(outbox: Outbox, left: Outgoing, kills: Kills, now_ns: int) -> Ints:
     """Remember what leaves; client ids of what is new, int64[m], in the sequence of its commands."""
     outbox.kills, outbox.buckets = kills, left.buckets
     outbox.filled = dict(left.bursts.goes_on)
+    outbox.refused_hedges = left.refused_hedges
+    end_orders(outbox.working, left.ended)
     return send(outbox.working, left.commands, now_ns)
 
 

@@ -2,7 +2,7 @@
 
 Source: domain reference A.12 (requote for a tick and an edge gain, anchored at the quote's centre at its placement). A side that
 is unsafe or not wanted any more is cancelled at once, whatever is pending, and again until it is proven dead. A price that stands
-beyond fair value is moved without asking what it gains.
+beyond fair value is moved without asking what it gains, and so is what a duty does not allow.
 """
 
 from dataclasses import dataclass, replace
@@ -46,6 +46,7 @@ class Why(IntEnum):
     REFUSED = 9  # the gate refused its replacement
     REFILL = 10  # little is left of it: made whole
     KILLED = 11
+    DUTY = 12  # what works is wider than a duty allows, or smaller
 
 
 WHY_TEXT: dict[Why, str] = {
@@ -61,7 +62,14 @@ WHY_TEXT: dict[Why, str] = {
     Why.REFUSED: "the gate refused what was to replace it",
     Why.REFILL: "little is left of it after fills",
     Why.KILLED: "the kill switch is on for it",
+    Why.DUTY: "stands wider or smaller than a duty allows",
 }
+_FIRST = (int(Why.KILLED), int(Why.UNSAFE), int(Why.BEYOND_VALUE))  # of what is cancelled
+_MUST_GO = (
+    int(Why.BEYOND_VALUE),
+    int(Why.SIZE_CHANGED),
+)  # of what is replaced: for want of a message it is cancelled
+_MAY_STAY = (int(Why.REFILL), int(Why.DUTY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -140,10 +148,10 @@ def reconcile(
     np.maximum.at(newest, key, np.arange(key.size))
     second = ~alone & (working.state[at] == OrderState.LIVE) & (newest[key] != np.arange(key.size))
     why_goes[(why_goes < 0) & second] = Why.ASTRAY
-    due = (working.cancel_ns[at] == 0) | (now_ns - working.cancel_ns[at] >= 1_000_000 * terms.cancel_retry_ms)
-    cancel = np.flatnonzero((why_goes >= 0) & due)
+    cancel = _due(working, at, why_goes, terms, now_ns)
     moves = np.flatnonzero(single & (why_goes < 0))
-    why_moves = _why_moved(working, at[moves], wants, want[moves], beyond[moves], quotes, terms)
+    wide = _too_wide(working, at, single, quotes)
+    why_moves = _why_moved(working, at[moves], wants, want[moves], beyond[moves], wide[moves], quotes, terms)
     moved = moves[why_moves >= 0]
     turning = (wants.orders.purpose == Purpose.HEDGE) & (count[wants.key ^ 1] > 0)
     new = np.flatnonzero((count[wants.key] == 0) & ~turning)
@@ -162,8 +170,8 @@ def reconcile(
 def passed(commands: Commands, verdicts: Verdicts, terms: OrderTerms) -> tuple[Commands, Buckets]:
     """What really leaves: cancels, what the gate let through at the size it allows, and for a replacement that it refused a cancel.
 
-    A replacement refused for its rate, or as sent a moment ago, waits for the next cycle; one that only makes an order whole
-    leaves whole or waits.
+    A replacement refused for its rate, or as sent a moment ago, waits for the next cycle, unless what works is beyond fair value or
+    larger than is wanted: then it is cancelled. One that only makes an order whole or legal leaves whole or waits.
 
     Parameters
     ----------
@@ -179,10 +187,12 @@ def passed(commands: Commands, verdicts: Verdicts, terms: OrderTerms) -> tuple[C
         Messages that are left to each venue.
     """
     sends, cancels = commands.take(~commands.cancels), commands.take(commands.cancels)
-    refill = sends.why == Why.REFILL
+    refill = np.isin(sends.why, _MAY_STAY)
     leaves = verdicts.passes & ~(refill & (verdicts.reason == Reason.CUT))
-    waits = (verdicts.reason == Reason.RATE) | (verdicts.reason == Reason.DUPLICATE) | refill
+    later = (verdicts.reason == Reason.RATE) | (verdicts.reason == Reason.DUPLICATE)
+    waits = later & ~np.isin(sends.why, _MUST_GO) | refill
     fallen = sends.take((sends.action == Action.REPLACE) & ~verdicts.passes & ~waits)
+    fallen = fallen.take(np.argsort(fallen.why != Why.BEYOND_VALUE, kind="stable"))
     kept = sends.take(leaves)
     kept = replace(kept, orders=replace(kept.orders, quantity=verdicts.quantity[leaves]))
     stops = replace(
@@ -209,6 +219,31 @@ def _beyond_value(working: WorkingOrders, at: Ints, quotes: WantedQuotes) -> Boo
     return np.asarray((working.purpose[at] == Purpose.QUOTE) & (over > _TICK_EDGE))
 
 
+def _too_wide(working: WorkingOrders, at: Ints, single: Bools, quotes: WantedQuotes) -> Bools:
+    """Quotes whose two sides work wider than a duty allows, where what is wanted is no wider."""
+    n = quotes.bid.size
+    row, side = working.row[at], working.side[at]
+    quote = single & (working.purpose[at] == Purpose.QUOTE)
+    bid, ask = (np.full(n, NO_PRICE, dtype=np.int64) for _ in range(2))
+    bid[row[quote & (side > 0)]] = working.price_ticks[at[quote & (side > 0)]]
+    ask[row[quote & (side < 0)]] = working.price_ticks[at[quote & (side < 0)]]
+    wide = (bid != NO_PRICE) & (ask != NO_PRICE) & (ask - bid > quotes.width_most_ticks)
+    wide &= quotes.ask - quotes.bid <= quotes.width_most_ticks
+    return np.asarray(quote & wide[row])
+
+
+def _due(working: WorkingOrders, at: Ints, why: Ints, terms: OrderTerms, now_ns: int) -> Ints:
+    """What is cancelled now: first what never was, then what must go, then that which waits longest.
+
+    Time that ran backwards makes nobody wait.
+    """
+    asked = working.cancel_ns[at]
+    due = (asked == 0) | (now_ns < asked) | (now_ns - asked >= 1_000_000 * terms.cancel_retry_ms)
+    cancel = np.flatnonzero((why >= 0) & due)
+    order = np.lexsort((asked[cancel], ~np.isin(why[cancel], _FIRST), asked[cancel] != 0))
+    return np.asarray(cancel[order])
+
+
 def _why_gone(
     working: WorkingOrders,
     at: Ints,
@@ -221,7 +256,7 @@ def _why_gone(
     """Why each of the orders `at` must go, whatever is pending; -1 where it may stay."""
     row, side, venue = working.row[at], working.side[at], working.venue[at]
     quote = working.purpose[at] == Purpose.QUOTE
-    before = working.sent_ns[at] <= stopped.since_ns[row]
+    before = working.sent_ns[at] < stopped.since_ns[row]
     killed = stopped.venues[venue] | stopped.rows[row] & (quote | before | (not terms.kill_allows_hedges))
     unsafe = quote & np.where(side > 0, quotes.bid_unsafe[row], quotes.ask_unsafe[row])
     elsewhere = np.append(wants.orders.venue, -1)[want] != venue
@@ -266,6 +301,7 @@ def _why_moved(
     wants: _Wants,
     want: Ints,
     beyond: Bools,
+    wide: Bools,
     quotes: WantedQuotes,
     terms: OrderTerms,
 ) -> Ints:
@@ -277,7 +313,8 @@ def _why_moved(
     worth = ticks * quotes.usd_per_tick[row] * size >= terms.requote_edge_usd
     gains = (ticks >= terms.requote_ticks) & worth
     centre, anchor = wants.anchor[want], working.anchor_ticks[at]
-    moved = np.abs(centre - anchor) > terms.requote_centre_half_spreads * quotes.half_spread_ticks[row]
+    half = np.minimum(quotes.half_spread_ticks[row], 0.5 * quotes.width_most_ticks[row])
+    moved = np.abs(centre - anchor) > terms.requote_centre_half_spreads * half
     width = np.abs((wanted - centre) - (price - anchor)) >= terms.requote_ticks
     smaller, spent = size < left, left <= terms.refill_share * size
     return np.select(
@@ -288,6 +325,7 @@ def _why_moved(
             gains & moved,
             gains & width,
             smaller,
+            wide & (ticks > 0) | (left < quotes.size_least[row]) & (size > left),
             spent & (size > left),
         ],
         [
@@ -297,6 +335,7 @@ def _why_moved(
             int(Why.CENTRE_MOVED),
             int(Why.WIDTH_CHANGED),
             int(Why.SIZE_CHANGED),
+            int(Why.DUTY),
             int(Why.REFILL),
         ],
         -1,

@@ -5,7 +5,7 @@ replacement is an order of its own that counts beside the one it replaces, until
 ids ascend and are used once. What a venue says of an order that nobody knows is given back, for a person to look at.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 import numpy as np
@@ -41,6 +41,10 @@ class WorkingOrders:
     side: Ints = field(default_factory=_none)
     price_ticks: Ints = field(default_factory=_none)
     quantity: Ints = field(default_factory=_none)  # as sent
+    filled: Ints = field(default_factory=_none)  # as fills told
+    told: Ints = field(
+        default_factory=_none
+    )  # the least that a venue's list left open; as sent before any list
     open: Ints = field(default_factory=_none)  # contracts that may still fill
     state: Ints = field(default_factory=_none)  # OrderState
     sent_ns: Ints = field(default_factory=_none)
@@ -92,6 +96,8 @@ def send_orders(orders: WorkingOrders, batch: OrderColumns, anchor_ticks: Floats
         "side": batch.side,
         "price_ticks": batch.price_ticks,
         "quantity": batch.quantity,
+        "filled": zero,
+        "told": batch.quantity,
         "open": batch.quantity,
         "state": zero,
         "sent_ns": np.full(k, now_ns),
@@ -118,7 +124,10 @@ def send_cancels(orders: WorkingOrders, client_ids: Ints, now_ns: int) -> None:
 
 
 def fill_orders(orders: WorkingOrders, client_ids: Ints, quantities: Ints) -> Ints:
-    """Take fills off what is open; an order without anything open is dead.
+    """Count fills; an order that is filled in full is dead, and so is what a filled order has replaced.
+
+    What may still fill is the smaller of what the fills and what the venue's lists leave: a list may know of a fill before its
+    report comes. Of an order filled beyond what was sent nobody knows what is left: it counts as sent until the venue's list settles it.
 
     Parameters
     ----------
@@ -128,15 +137,20 @@ def fill_orders(orders: WorkingOrders, client_ids: Ints, quantities: Ints) -> In
     Returns
     -------
     int64[m]
-        Client ids that nobody knows, or that were filled beyond what was open: a person must look.
+        Client ids that nobody knows, or that were filled beyond what was sent: a person must look.
     """
     at, strange = _places(orders, client_ids)
     known = np.isin(client_ids, orders.client_id[at])
-    np.subtract.at(orders.open, at, quantities[known])
-    over = np.unique(at[orders.open[at] < 0])
-    orders.open[over] = 0
-    orders.state[at] = np.where(orders.open[at] == 0, OrderState.DEAD, orders.state[at])
-    return np.concatenate([strange, orders.client_id[over]])
+    spent = np.zeros(orders.client_id.size, dtype=np.bool_)
+    spent[at] = (orders.state[at] != OrderState.DEAD) | (orders.filled[at] == orders.quantity[at])
+    np.add.at(orders.filled, at, quantities[known])
+    at = np.unique(at)
+    _take_off(orders, at)
+    whole, over = (test(orders.filled[at], orders.quantity[at]) for test in (np.equal, np.greater))
+    orders.state[at[whole]] = OrderState.DEAD
+    orders.state[at[over & spent[at]]] = OrderState.UNKNOWN
+    orders.state[_replaced_by(orders, at)] = OrderState.DEAD
+    return np.concatenate([strange, orders.client_id[at[over]]])
 
 
 def is_quote(orders: WorkingOrders, client_id: int) -> bool:
@@ -165,7 +179,8 @@ def answer_orders(orders: WorkingOrders, event: OrdersAnswered) -> Ints:
 def told_open_orders(orders: WorkingOrders, event: OpenOrdersTold, venue: int) -> Ints:
     """Take a venue's whole list of open orders: those it does not name are dead, the others work.
 
-    Orders sent from `asked_ns` on are left alone. What is open is never more than we thought.
+    Orders sent from `asked_ns` on are left alone. What is open is never more than we thought, but for an order that was filled beyond
+    what was sent.
 
     Returns
     -------
@@ -181,7 +196,8 @@ def told_open_orders(orders: WorkingOrders, event: OpenOrdersTold, venue: int) -
     orders.state[gone] = OrderState.DEAD
     alive = orders.state[at] != OrderState.DEAD
     at, told = at[alive], told[alive]
-    orders.open[at] = np.minimum(orders.open[at], told)
+    orders.told[at] = np.minimum(orders.told[at], told)
+    _take_off(orders, at)
     settled = (orders.state[at] == OrderState.UNKNOWN) | (orders.state[at] == OrderState.PENDING_NEW)
     orders.state[at[settled]] = OrderState.LIVE
     _release_replaced(orders)
@@ -203,6 +219,24 @@ def _answer(orders: WorkingOrders, at: Ints, news: Ints) -> None:
     sure = (state[works] == OrderState.PENDING_NEW) | (state[works] == OrderState.UNKNOWN)
     state[works[sure]] = OrderState.LIVE
     state[_replaced_by(orders, works)] = OrderState.DEAD
+
+
+def _take_off(orders: WorkingOrders, at: Ints) -> None:
+    """What fills and lists leave open; of an order filled beyond what was sent only a list can tell."""
+    left, told = orders.quantity[at] - orders.filled[at], orders.told[at]
+    orders.open[at] = np.where(left < 0, told, np.minimum(left, told))
+
+
+def end_orders(orders: WorkingOrders, which: Bools) -> None:
+    """By our own account nothing of these, bool[n], can fill any more."""
+    orders.state[which] = OrderState.DEAD
+
+
+def without(orders: WorkingOrders, which: Bools) -> WorkingOrders:
+    """The same orders, of which these, bool[n], cannot fill; nothing is remembered of it."""
+    return (
+        replace(orders, state=np.where(which, int(OrderState.DEAD), orders.state)) if which.any() else orders
+    )
 
 
 def _replaced_by(orders: WorkingOrders, at: Ints) -> Ints:

@@ -30,6 +30,10 @@ class WantedQuotes:
     usd_per_tick: Floats  # of a contract
     usefulness: Floats  # whose quotes the gate takes first
     venue: Ints
+    width_most_ticks: (
+        Floats  # between bid and offer, by the duties that cover the series now; infinite: none does
+    )
+    size_least: Ints  # contracts that those duties ask of each side; 0: none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,6 +60,7 @@ def wanted_quotes(
     unsafe: tuple[Bools, Bools] | None = None,
     usefulness: Floats | None = None,
     venue: Ints | None = None,
+    legal: tuple[Floats, Ints] | None = None,
 ) -> WantedQuotes:
     """What `quoting.propose` proposes, as the orders room reads it.
 
@@ -71,6 +76,8 @@ def wanted_quotes(
         The gate takes the greater first.
     venue : int64[n], optional
         Number of the venue; 0 without it.
+    legal : (float64[n], int64[n]), optional
+        Widest quote in ticks and least contracts of a side, by the duties that cover a series now; infinite and 0 where none does.
     """
     n, per_unit = quotes.bid.size, market.table.ticks_per_unit
     nothing, safe = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.bool_)
@@ -90,6 +97,8 @@ def wanted_quotes(
         usd_per_tick=usd_per_quote(values, market) / per_unit,
         usefulness=np.zeros(n) if usefulness is None else usefulness,
         venue=nothing if venue is None else venue,
+        width_most_ticks=np.full(n, np.inf) if legal is None else legal[0],
+        size_least=nothing if legal is None else legal[1],
     )
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from flatbook.market.view import MarketView
-from flatbook.model.obligation_terms import ObligationRule, Period
+from flatbook.model.obligation_terms import ObligationRule, Period, Pooled
+from flatbook.model.quoting_events import DutySession
 from flatbook.model.quoting_terms import DutyTerms
 from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
 from flatbook.quoting.coverage import covered
@@ -18,6 +19,7 @@ from flatbook.quoting.obligations import (
     Duty,
     Headroom,
     begin_period,
+    change_session,
     duty_changed,
     headroom,
     new_duty,
@@ -37,7 +39,11 @@ class HeldDuty:
     assigned: Bools  # [n]
     duty: Duty
     rows_at_open: int  # of the table; what is listed later is new today
-    opens_ns: int = 0
+    classes: tuple[str, ...]  # of the table, in its order
+    opens_ns: int = 0  # of the last session that began
+    told: bool = False  # of a session, perhaps one to come
+    counted_ns: int = 0  # when quotes were told last
+    by_calendar: bool = True  # a calendar tells when the session ends; False: somebody did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +67,16 @@ class Around:
     underlying_spread: Floats  # of the underlying; NaN where not known
     fast: Bools  # the venue has said so
 
+    def of(self, rows: Ints) -> "Around":
+        """Of some rows, int64[k]."""
+        return Around(
+            expiry_ns=self.expiry_ns[rows],
+            ticks_per_unit=self.ticks_per_unit[rows],
+            in_the_money=self.in_the_money[rows],
+            underlying_spread=self.underlying_spread[rows],
+            fast=self.fast[rows],
+        )
+
 
 def new_held(terms: DutyTerms, table: InstrumentTable) -> HeldDuty:
     """A duty before its first session: every living option assigned to it is in it until something exempts it."""
@@ -68,22 +84,33 @@ def new_held(terms: DutyTerms, table: InstrumentTable) -> HeldDuty:
     return HeldDuty(
         terms=terms,
         assigned=assigned,
-        duty=new_duty(terms.rule, _pools(terms, table, assigned), assigned),
+        duty=new_duty(terms.rule, _pools(terms, table, assigned), assigned, table.expiry_ns),
         rows_at_open=len(table.instruments),
+        classes=table.classes,
     )
 
 
 def listed(held: HeldDuty, table: InstrumentTable, now_ns: int) -> None:
-    """The table has more rows than the duty knows."""
-    held.assigned = covered(held.terms, table)
+    """The table has new rows, or known ones have changed; what becomes ours is in the duty until something exempts it."""
     n, known = len(table.instruments), held.duty.pool_of.size
+    more = np.zeros(n - known, np.bool_)
+    before, was = (np.concatenate((each, more)) for each in (held.assigned, held.duty.in_duty))
+    held.assigned = covered(held.terms, table)
     new: Bools = np.arange(n) >= known
-    was = np.concatenate((held.duty.in_duty, np.zeros(n - known, np.bool_)))
-    counts: Bools = held.assigned & (
-        was | (new if not held.terms.rule.exempt.listed_today else np.zeros(n, np.bool_))
+    joins = ~before & ~(new & held.terms.rule.exempt.listed_today)
+    numbers = {name: number for number, name in enumerate(held.classes)}
+    before_of = np.array([numbers.get(name, -1) for name in table.classes], dtype=np.int64)
+    by_class = held.terms.rule.pooled is Pooled.CLASS
+    held.classes = table.classes
+    series_listed(
+        held.duty,
+        now_ns,
+        _pools(held.terms, table, held.assigned),
+        held.assigned & (was | joins),
+        np.concatenate((held.duty.later_ns, np.zeros(n - known, np.int64))),
+        ends_ns=table.expiry_ns,
+        pools_before=np.where(before_of < held.duty.n_duty.size, before_of, -1) if by_class else None,
     )
-    later = np.concatenate((held.duty.later_ns, np.zeros(n - known, np.int64)))
-    series_listed(held.duty, now_ns, _pools(held.terms, table, held.assigned), counts, later)
 
 
 def exempt_again(held: HeldDuty, table: InstrumentTable, delta_per_unit: Floats, now_ns: int) -> None:
@@ -97,6 +124,8 @@ def exempt_again(held: HeldDuty, table: InstrumentTable, delta_per_unit: Floats,
 def run_sessions(held: HeldDuty, table: InstrumentTable, opens: Ints, closes: Ints, now_ns: int) -> None:
     """Open the sessions of a calendar that have begun since the last one; those that nobody saw count as missed.
 
+    The last one takes the end that the calendar tells now, unless somebody told of another.
+
     Parameters
     ----------
     held : HeldDuty
@@ -105,15 +134,19 @@ def run_sessions(held: HeldDuty, table: InstrumentTable, opens: Ints, closes: In
         Ascending.
     now_ns : int
     """
-    due = np.flatnonzero((opens <= now_ns) & (closes > held.duty.closes_ns) & (opens >= held.opens_ns))
+    last = np.flatnonzero(opens == held.opens_ns)
+    if held.by_calendar and last.size and int(closes[last[0]]) != held.duty.closes_ns:
+        later_ns, sessions_later_ns = held.duty.later_ns, held.duty.sessions_later_ns
+        change_session(
+            held.duty, now_ns, int(closes[last[0]]), later_ns=later_ns, sessions_later_ns=sessions_later_ns
+        )
+    due = np.flatnonzero((opens <= now_ns) & (closes > held.duty.closes_ns) & (opens > held.opens_ns))
     if held.duty.closes_ns == 0:
         due = due[closes[due] > now_ns][-1:]
     months = opens.astype("datetime64[ns]").astype("datetime64[M]")
     monthly = held.terms.rule.period is Period.MONTH
     for session in due.tolist():
         opens_ns, closes_ns = int(opens[session]), int(closes[session])
-        if opens_ns == held.opens_ns:
-            continue
         before = np.datetime64(held.opens_ns, "ns").astype("datetime64[M]")
         later = np.flatnonzero((months == months[session]) & (opens >= closes_ns)) if monthly else due[:0]
         begin_session(
@@ -133,7 +166,52 @@ def begin_session(
     if new_period:
         begin_period(held.duty)
     open_session(held.duty, opens_ns, closes_ns, later_ns=later_ns, sessions_later_ns=sessions_later_ns)
-    held.opens_ns, held.rows_at_open = opens_ns, held.duty.pool_of.size
+    held.opens_ns, held.rows_at_open, held.told, held.by_calendar = (
+        opens_ns,
+        held.duty.pool_of.size,
+        True,
+        True,
+    )
+
+
+def run_told(held: HeldDuty, table: InstrumentTable, sessions: tuple[DutySession, ...], now_ns: int) -> None:
+    """Begin the sessions that somebody told of and that are due; of the one that began last, take what was told anew.
+
+    Quotes that a duty was told of between two sessions count from the opening of the second.
+
+    Parameters
+    ----------
+    held : HeldDuty
+    table : InstrumentTable
+    sessions : tuple of DutySession
+        Of this duty, ascending; some may be to come.
+    now_ns : int
+    """
+    held.told = held.told or bool(sessions)
+    for event in sessions:
+        known = (event.closes_ns, event.later_ns) == (held.duty.closes_ns, held.duty.sessions_later_ns)
+        begins = held.opens_ns < event.opens_ns <= now_ns
+        if not begins and (event.opens_ns != held.opens_ns or known):
+            continue
+        expiry_ns = table.expiry_ns[: held.assigned.size]
+        later_ns = np.where(expiry_ns > event.closes_ns, event.later_ns, 0)
+        if begins:
+            between = held.duty.closes_ns <= held.counted_ns <= event.opens_ns
+            quoted = held.duty.quoted & between
+            begin_session(
+                held,
+                event.opens_ns,
+                event.closes_ns,
+                later_ns=later_ns,
+                sessions_later_ns=event.later_ns,
+                new_period=event.new_period,
+            )
+            quotes_changed(held.duty, event.opens_ns, np.arange(quoted.size), quoted)
+        else:
+            change_session(
+                held.duty, now_ns, event.closes_ns, later_ns=later_ns, sessions_later_ns=event.later_ns
+            )
+        held.by_calendar = False
 
 
 def duty_now(held: HeldDuty, now_ns: int) -> DutyNow:
@@ -148,12 +226,11 @@ def duty_now(held: HeldDuty, now_ns: int) -> DutyNow:
         session_ns=duty.session_ns.copy(),
         enough_ns=duty.enough_ns.copy(),
     )
-    told = duty.closes_ns > 0
     room = headroom(copy, now_ns)
-    if told and not held.opens_ns <= now_ns < duty.closes_ns:
+    if held.told and not held.opens_ns <= now_ns < duty.closes_ns:
         nobody = np.zeros(duty.in_duty.size, np.bool_)
         copy = replace(copy, in_duty=nobody, quoted=nobody, n_duty=np.zeros_like(duty.n_duty))
-    return DutyNow(name=held.terms.name, duty=copy, now_ns=now_ns, told=told, headroom=room)
+    return DutyNow(name=held.terms.name, duty=copy, now_ns=now_ns, told=held.told, headroom=room)
 
 
 def response_of(
@@ -230,6 +307,7 @@ def legal_sizes(duties: tuple[DutyNow, ...], n: int, least: int) -> tuple[Ints, 
 
 def count_quotes(
     held: HeldDuty,
+    rows: Ints,
     bid: Ints,
     ask: Ints,
     bid_size: Ints,
@@ -238,13 +316,32 @@ def count_quotes(
     around: Around,
     now_ns: int,
 ) -> None:
-    """Tell a duty which quotes are at work: those that meet it count from now on."""
+    """Tell a duty which quotes of some series are at work: those that meet it count from now on.
+
+    Parameters
+    ----------
+    held : HeldDuty
+    rows : int64[k]
+        Each once.
+    bid, ask, bid_size, ask_size, frozen
+        k rows each, as are those of `around`.
+    around : Around
+    now_ns : int
+    """
     prices = [np.where(side == NO_PRICE, np.nan, side / around.ticks_per_unit) for side in (bid, ask)]
     with np.errstate(invalid="ignore"):
         most = _widest(held.terms.rule, prices[0], around, now_ns)
         legal = meets(held.terms.rule, prices[0], prices[1], bid_size, ask_size, most)
-    changed = np.flatnonzero((legal & ~frozen & held.duty.in_duty) != held.duty.quoted)
-    quotes_changed(held.duty, now_ns, changed, (legal & ~frozen)[changed])
+    legal &= ~frozen
+    changed = (legal & held.duty.in_duty[rows]) != held.duty.quoted[rows]
+    quotes_changed(held.duty, now_ns, rows[changed], legal[changed])
+    held.counted_ns = now_ns
+
+
+def frozen_now(held: HeldDuty, frozen: Bools, now_ns: int) -> None:
+    """A protection has taken quotes away, of the series bool[n]: they count no longer."""
+    rows = np.flatnonzero(held.duty.quoted & frozen)
+    quotes_changed(held.duty, now_ns, rows, np.zeros(rows.size, np.bool_))
 
 
 def around(market: MarketView, fast: Bools, underlying_spread: Floats | None = None) -> Around:

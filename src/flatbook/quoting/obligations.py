@@ -2,8 +2,8 @@
 
 Source: domain reference 2.1. A pool of series counts whole nanoseconds: open and quoted, of each series added up, and of
 the session, in all and with enough series quoted. Headroom is what may still be missed if everything is quoted legally for
-the rest of the period: quoted + still to come - required share of all. It is rounded down, the requirement up: what is
-claimed can be taken. A change of a quote costs its own pool; a batch of changes costs the batch and the pools.
+the rest of the period: quoted + still to come - required share of all. A series is still to come until it expires or the
+session ends, whichever is sooner. Headroom is rounded down, the requirement up: what is claimed can be taken. A change of a quote costs its own pool; a batch of changes costs the batch and the pools.
 
 A one-sided quote is no quote to a duty: one side off costs the same headroom as both.
 """
@@ -18,6 +18,7 @@ from flatbook.model.table import Bools, Floats, Ints
 
 _PPM = 1_000_000
 _MOST_NS = 2**62
+_NEVER_NS = 2**63 - 1
 _S = 1e-9
 
 
@@ -30,6 +31,8 @@ class Duty:
     in_duty: Bools  # [n]: listed and not exempt
     quoted: Bools  # [n]: in duty, and quoted as the duty asks
     later_ns: Ints  # [n]: time that the series is open in later sessions of the period
+    ends_ns: Ints  # [n]: when it expires
+    next_end_ns: int  # the soonest of those in duty
     n_duty: Ints  # [p]: series in duty
     n_quoted: Ints  # [p]
     needed: Ints  # [p]: series that make enough breadth
@@ -53,8 +56,8 @@ class Headroom:
     reserve_ns: Ints  # [p]: of `spare_ns`, not to be spent
 
 
-def new_duty(rule: ObligationRule, pool_of: Ints, in_duty: Bools) -> Duty:
-    """A duty before its first session."""
+def new_duty(rule: ObligationRule, pool_of: Ints, in_duty: Bools, ends_ns: Ints | None = None) -> Duty:
+    """A duty before its first session; `ends_ns`, int64[n], says when each series expires (never, where nobody tells)."""
     n_pools = int(pool_of.max(initial=-1)) + 1
     zeros = np.zeros(n_pools, np.int64)
     duty = Duty(
@@ -63,6 +66,8 @@ def new_duty(rule: ObligationRule, pool_of: Ints, in_duty: Bools) -> Duty:
         in_duty=in_duty & (pool_of >= 0),
         quoted=np.zeros(pool_of.size, np.bool_),
         later_ns=np.zeros(pool_of.size, np.int64),
+        ends_ns=np.full(pool_of.size, _NEVER_NS) if ends_ns is None else ends_ns.astype(np.int64),
+        next_end_ns=_NEVER_NS,
         n_duty=zeros.copy(),
         n_quoted=zeros.copy(),
         needed=zeros.copy(),
@@ -84,14 +89,43 @@ def pools(rule: ObligationRule, class_of: Ints, assigned: Bools) -> Ints:
     return np.where(assigned, class_of if rule.pooled is Pooled.CLASS else 0, -1)
 
 
-def series_listed(duty: Duty, now_ns: int, pool_of: Ints, in_duty: Bools, later_ns: Ints) -> None:
-    """A listing has added rows (and perhaps pools) to the table; the known ones keep theirs. Columns are those of all rows."""
+def series_listed(
+    duty: Duty,
+    now_ns: int,
+    pool_of: Ints,
+    in_duty: Bools,
+    later_ns: Ints,
+    *,
+    ends_ns: Ints | None = None,
+    pools_before: Ints | None = None,
+) -> None:
+    """A listing has added rows to the table, or changed known ones.
+
+    Parameters
+    ----------
+    duty : Duty
+    now_ns : int
+    pool_of, in_duty, later_ns : int64[n], bool[n], int64[n]
+        Of all rows.
+    ends_ns : int64[n], optional
+        When each series expires; without it the known ones keep theirs and new ones never do.
+    pools_before : int64[p], optional
+        The number that each pool had until now, -1 where it had none; without it the pools keep their numbers.
+    """
     _accrue(duty, now_ns)
-    more = int(pool_of.max(initial=-1)) + 1 - duty.n_duty.size
+    known, n_known = duty.n_duty.size, duty.quoted.size
+    if pools_before is None:
+        numbers = np.arange(max(int(pool_of.max(initial=-1)) + 1, known))
+        pools_before = np.where(numbers < known, numbers, -1)
     for name in ("open_ns", "quoted_ns", "session_ns", "enough_ns", "n_duty"):
-        setattr(duty, name, np.concatenate((getattr(duty, name), np.zeros(max(more, 0), np.int64))))
-    duty.quoted = np.concatenate((duty.quoted, np.zeros(pool_of.size - duty.quoted.size, np.bool_)))
-    duty.pool_of, duty.later_ns = pool_of.astype(np.int64), later_ns.astype(np.int64)
+        setattr(duty, name, np.append(getattr(duty, name), 0)[pools_before])
+    more = pool_of.size - n_known
+    if ends_ns is None:
+        ends_ns = np.concatenate((duty.ends_ns, np.full(more, _NEVER_NS)))
+    duty.quoted = np.concatenate((duty.quoted, np.zeros(more, np.bool_)))
+    duty.pool_of, duty.later_ns, duty.ends_ns = (
+        each.astype(np.int64) for each in (pool_of, later_ns, ends_ns)
+    )
     duty.in_duty = in_duty & (pool_of >= 0)
     duty.quoted &= duty.in_duty
     _count(duty)
@@ -132,6 +166,19 @@ def open_session(
     duty.later_ns = later_ns.astype(np.int64)
     duty.as_of_ns, duty.closes_ns, duty.sessions_later_ns = opens_ns, closes_ns, sessions_later_ns
     _count(duty)
+
+
+def change_session(
+    duty: Duty, now_ns: int, closes_ns: int, *, later_ns: Ints, sessions_later_ns: int
+) -> None:
+    """The session that runs ends at another time than was thought; arguments as of `open_session`.
+
+    What was counted stays: of an end that is told when it is past, the time until it was told counts.
+    """
+    _accrue(duty, now_ns)
+    duty.later_ns = later_ns.astype(np.int64)
+    duty.closes_ns, duty.sessions_later_ns = closes_ns, sessions_later_ns
+    _accrue(duty, now_ns)
 
 
 def quotes_changed(duty: Duty, now_ns: int, rows: Ints, legal: Bools) -> None:
@@ -182,20 +229,21 @@ def headroom(duty: Duty, now_ns: int) -> Headroom:
     """What may still be missed, as of now."""
     _accrue(duty, now_ns)
     left_ns = max(duty.closes_ns - duty.as_of_ns, 0)
-    pools = duty.n_duty.size
+    rows = np.flatnonzero(duty.in_duty)
+    of = duty.pool_of[rows]
+    until_ns = np.minimum(duty.ends_ns[rows], duty.closes_ns)
+    each_ns = np.maximum(until_ns - duty.as_of_ns, 0) + duty.later_ns[rows]
+    to_come = np.zeros(duty.n_duty.size, np.int64)
     if duty.rule.measured is Measured.SERIES_SECONDS:
-        rows = duty.in_duty
-        later = np.zeros(pools, np.int64)
-        np.add.at(later, duty.pool_of[rows], duty.later_ns[rows])
-        to_come = duty.n_duty * left_ns + later
+        np.add.at(to_come, of, each_ns)
         whole = duty.open_ns + to_come
         spare = duty.quoted_ns + to_come - _required(duty.rule, whole)
         series = np.maximum(duty.n_duty, 1)
     else:
-        to_come = np.full(pools, left_ns + duty.sessions_later_ns, np.int64)
+        np.maximum.at(to_come, of, each_ns)
         whole = duty.session_ns + to_come
         spare = duty.enough_ns + to_come - _required(duty.rule, whole)
-        series = np.ones(pools, np.int64)
+        series = np.ones_like(to_come)
     rest_ns = left_ns + duty.sessions_later_ns
     none = duty.n_duty == 0
     off_ns = np.clip(np.where(none, rest_ns, spare // series), 0, rest_ns)
@@ -282,18 +330,27 @@ def _required(rule: ObligationRule, whole: Ints) -> Ints:
 
 
 def _accrue(duty: Duty, now_ns: int) -> None:
-    """Count the time since the last change."""
+    """Count the time since the last change; what expires in it leaves the duty when it does."""
     now_ns = min(now_ns, duty.closes_ns)
-    passed = now_ns - duty.as_of_ns
-    if passed <= 0:
-        return
-    duty.as_of_ns = now_ns
+    while duty.as_of_ns < now_ns:
+        if duty.next_end_ns <= duty.as_of_ns:
+            duty.in_duty = duty.in_duty & (duty.ends_ns > duty.as_of_ns)
+            duty.quoted = duty.quoted & duty.in_duty
+            _count(duty)
+        _pass(duty, min(now_ns, duty.next_end_ns))
+
+
+def _pass(duty: Duty, until_ns: int) -> None:
+    """Count time in which nothing changes."""
+    passed = until_ns - duty.as_of_ns
+    duty.as_of_ns = until_ns
     if duty.suspended:
         return
+    session = passed * (duty.n_duty > 0)
     duty.open_ns += passed * duty.n_duty
     duty.quoted_ns += passed * duty.n_quoted
-    duty.session_ns += passed
-    duty.enough_ns += passed * (duty.n_quoted >= duty.needed)
+    duty.session_ns += session
+    duty.enough_ns += session * (duty.n_quoted >= duty.needed)
 
 
 def _count(duty: Duty) -> None:
@@ -301,3 +358,4 @@ def _count(duty: Duty) -> None:
     duty.n_duty = np.bincount(duty.pool_of[duty.in_duty], minlength=pools)
     duty.n_quoted = np.bincount(duty.pool_of[duty.quoted], minlength=pools)
     duty.needed = breadth_needed(duty.rule.breadth, duty.n_duty)
+    duty.next_end_ns = int(duty.ends_ns[duty.in_duty].min(initial=_NEVER_NS))

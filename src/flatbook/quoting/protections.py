@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flatbook.kernels.protection_windows import NEVER, NO_TIME
 from flatbook.limits.check import Standing
 from flatbook.market.view import MarketView
 from flatbook.model.instruments import Payoff
 from flatbook.model.measures import CALENDAR_DAYS, Measure
 from flatbook.model.parameters import Desk
 from flatbook.model.protection_terms import ProtectionRule, ScopeKind, Tally
+from flatbook.model.quoting_events import ProtectionTripped
 from flatbook.model.quoting_terms import FastMarketTerms, ProtectionTerms
 from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
 from flatbook.quoting.coverage import covered
@@ -35,6 +37,7 @@ from flatbook.valuation.values import Values
 
 SHADOW = "shadow"
 _BY_CLASS = (ScopeKind.CLASS, ScopeKind.SERIES)
+_FREEZE = ("until_ns", "tripped_ns", "tripped_by", "tripped_at")  # columns of the tallies
 _YEAR_S = CALENDAR_DAYS * 86_400.0
 
 
@@ -146,6 +149,22 @@ def frozen_rows(watched: Watched, now_ns: int) -> tuple[Bools, tuple[str, ...]]:
     rows: Bools = np.asarray(np.append(by_scope, False)[watched.scopes_of].any(axis=1))
     names = (watched.protection.scopes[each].name for each in np.flatnonzero(by_scope).tolist())
     return rows, tuple(names)
+
+
+def gone_freezes(before: Watched, watched: Watched, now_ns: int) -> tuple[ProtectionTripped, ...]:
+    """The freezes that last, of scopes that are in `before` and no more in `watched`."""
+    names = {scope.name for scope in watched.protection.scopes}
+    tallies = before.protection.tallies
+    lasts = (tallies.until_ns != NO_TIME) & (tallies.until_ns > now_ns)
+    return tuple(
+        ProtectionTripped(
+            received_ns=int(tallies.tripped_ns[row]),
+            scope=before.protection.scopes[row].name,
+            until_ns=0 if tallies.until_ns[row] == NEVER else int(tallies.until_ns[row]),
+        )
+        for row in np.flatnonzero(lasts).tolist()
+        if before.protection.scopes[row].name not in names
+    )
 
 
 def watched_rows(watched: Watched) -> Bools:
@@ -280,12 +299,14 @@ def _shadows(desk: Desk, table: InstrumentTable) -> list[tuple[Scope, Bools]]:
 
 
 def _carry(old: Protection, new: Protection) -> None:
-    """Copy what was counted and who is frozen, by name of the scope."""
+    """Copy by name of the scope who is frozen, and what was counted where the window is of the same kind."""
     rows = {scope.name: row for row, scope in enumerate(old.scopes)}
     for row, scope in enumerate(new.scopes):
         was = rows.get(scope.name)
-        if was is None or old.scopes[was].rule.window is not scope.rule.window:
+        if was is None:
             continue
-        for before, now in zip(old.tallies, new.tallies, strict=True):
-            if before.ndim == 1 or before.shape[1:] == now.shape[1:]:
+        counts = old.scopes[was].rule.window is scope.rule.window
+        for name, before, now in zip(old.tallies._fields, old.tallies, new.tallies, strict=True):
+            same = before.ndim == 1 or before.shape[1:] == now.shape[1:]
+            if name in _FREEZE or (counts and same):
                 now[row] = before[was]

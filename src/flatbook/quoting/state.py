@@ -5,7 +5,7 @@ what it decided (`remember`); facts come in between.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,15 +19,17 @@ from flatbook.model.quoting_terms import FastMarketTerms
 from flatbook.model.table import EMPTY_TABLE, Bools, Floats, InstrumentTable, Ints
 from flatbook.quoting.conditions import Conditions
 from flatbook.quoting.duties import (
+    Around,
     HeldDuty,
     around,
-    begin_session,
     count_quotes,
     duty_now,
     exempt_again,
+    frozen_now,
     listed,
     new_held,
     run_sessions,
+    run_told,
 )
 from flatbook.quoting.fast_market import FastMarket, Level, fast_market, signs_of, within
 from flatbook.quoting.obligations import suspend
@@ -38,6 +40,7 @@ from flatbook.quoting.protections import (
     Watched,
     count,
     frozen_rows,
+    gone_freezes,
     per_contract_of,
     watch,
     watched_rows,
@@ -72,36 +75,35 @@ class QuotingState:
     spots: dict[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)  # times and prices
     excitement: dict[str, Excitement] = field(default_factory=dict)  # by underlying: of our fills
     calendars: dict[str, tuple[Ints, Ints]] = field(default_factory=dict)  # opens, closes
-    told: dict[str, DutySession] = field(default_factory=dict)  # by duty: the latest
-    frozen_before: dict[str, ProtectionTripped] = field(
+    told: dict[str, tuple[DutySession, ...]] = field(
         default_factory=dict
-    )  # by scope, told before there was any
+    )  # by duty: the latest that began, and those to come
+    around: Around | None = None  # what widths were told in when quotes were counted last
+    frozen_elsewhere: dict[str, ProtectionTripped] = field(
+        default_factory=dict
+    )  # by scope: of those that are not there yet, or no more
 
 
 def up_to(state: QuotingState, desk: Desk, table: InstrumentTable, now_ns: int) -> None:
     """Take a desk that was set, series that were listed, and sessions that have begun until `now_ns`."""
-    before, known = state.desk, len(state.table.instruments)
-    grown = len(table.instruments) != known
+    before, new_table = state.desk, table.version != state.table.version
     state.desk, state.table = desk, table
     if before is None or desk.duties != before.duties:
         _take_duties(state, desk, table)
-    if grown:
+    if new_table:
         for held in state.duties:
-            if held.duty.pool_of.size < len(table.instruments):
-                listed(held, table, now_ns)
-    if state.watched is None or grown or before is None or _protection(desk) != _protection(before):
-        state.watched = watch(desk, table, state.watched)
-        for event in state.frozen_before.values():
-            _see_trip(state, event)
-        state.frozen_before = {}
-    if grown and state.per_contract is not None:
+            listed(held, table, now_ns)
+    if state.watched is None or new_table or before is None or _protection(desk) != _protection(before):
+        _watch(state, desk, table, now_ns)
+    if new_table and state.per_contract is not None:
         state.per_contract = _grown(state.per_contract, len(table.instruments))
-    if grown or before is None or desk.duties != before.duties:
+    if new_table or before is None or desk.duties != before.duties:
         _ease(state, now_ns)
     for held in state.duties:
         sessions = state.calendars.get(held.terms.calendar)
         if sessions is not None:
             run_sessions(held, table, *sessions, now_ns)
+    _run_told(state, now_ns)
 
 
 def see_fill(state: QuotingState, fill: Fill) -> tuple[Trip, ...]:
@@ -125,27 +127,27 @@ def see_fill(state: QuotingState, fill: Fill) -> tuple[Trip, ...]:
         time_ns=fill.received_ns,
     )
     trips = count(state.watched, state.table, state.per_contract, one)
-    state.trips = (*state.trips, *trips)[-_TRIPS_KEPT:]
+    if trips:
+        state.trips = (*state.trips, *trips)[-_TRIPS_KEPT:]
+        _stop_frozen(state, fill.received_ns)
     return trips
 
 
 def see_venue(state: QuotingState, event: VenueEvent) -> None:
     """Take what a venue, a market or somebody said.
 
-    A trip or a reset of a scope that the desk does not have is not ours to keep.
+    A freeze of a scope that the desk does not have is kept for when it has.
     """
     match event:
         case ProtectionTripped():
             _see_trip(state, event)
         case ProtectionReset():
-            state.frozen_before.pop(event.scope, None)
+            state.frozen_elsewhere.pop(event.scope, None)
             scope = _scope(state, event.scope)
             if scope is not None and state.watched is not None:
                 reset(state.watched.protection, scope, event.received_ns)
         case DutySession():
-            state.told[event.duty] = event
-            for held in state.duties:
-                _begin(held, event, state.table)
+            _see_session(state, event)
         case SessionsSeen():
             state.calendars[event.calendar] = (np.array(event.open_ns), np.array(event.close_ns))
         case UnderlyingQuoted():
@@ -163,7 +165,7 @@ def see_quotes_at_work(
     ask_size: Ints,
     now_ns: int,
 ) -> None:
-    """Tell the duties which quotes of ours are in the market.
+    """Tell the duties which quotes of ours are in the market, all of them, as of a cycle.
 
     Parameters
     ----------
@@ -177,12 +179,39 @@ def see_quotes_at_work(
     now_ns : int
         Not before the last call.
     """
-    if not state.duties or state.watched is None:
+    if state.duties:
+        state.around = around(market, _hands(state.by_hand, market.table.underlyings))
+        see_quotes_between(state, np.arange(bid.size), bid, ask, bid_size, ask_size, now_ns)
+
+
+def see_quotes_between(
+    state: QuotingState, rows: Ints, bid: Ints, ask: Ints, bid_size: Ints, ask_size: Ints, now_ns: int
+) -> None:
+    """Tell the duties which quotes of some series are in the market, between two cycles: a venue has told of them.
+
+    What is in the money is as of the last cycle; without one nothing counts. Series listed since then are not counted yet.
+
+    Parameters
+    ----------
+    state : QuotingState
+    rows : int64[k]
+        Each once.
+    bid, ask, bid_size, ask_size : int64[k]
+        As of `see_quotes_at_work`.
+    now_ns : int
+        Not before the last call.
+    """
+    if state.around is None or state.watched is None:
         return
+    _run_told(state, now_ns)
+    known = rows < state.around.expiry_ns.size
+    rows = rows[known]
+    hands = _hands(state.by_hand, state.table.underlyings)
+    of_rows = replace(state.around.of(rows), fast=hands[state.table.underlying_of[rows]])
     frozen, _ = frozen_rows(state.watched, now_ns)
-    around_now = around(market, _hands(state.by_hand, market.table.underlyings))
+    columns = (bid[known], ask[known], bid_size[known], ask_size[known])
     for held in state.duties:
-        count_quotes(held, bid, ask, bid_size, ask_size, frozen, around_now, now_ns)
+        count_quotes(held, rows, *columns, frozen[rows], of_rows, now_ns)
 
 
 def conditions_at(
@@ -255,10 +284,20 @@ def _take_duties(state: QuotingState, desk: Desk, table: InstrumentTable) -> Non
     """The duties of the desk; one that stays as it was keeps its clock."""
     known = {held.terms: held for held in state.duties}
     state.duties = [known.get(terms) or new_held(terms, table) for terms in desk.duties]
-    for event in state.told.values():
-        for held in state.duties:
-            if held.terms not in known:
-                _begin(held, event, table)
+
+
+def _watch(state: QuotingState, desk: Desk, table: InstrumentTable, now_ns: int) -> None:
+    """The protections of the desk; who is frozen stays so, whatever scopes come and go."""
+    before = state.watched
+    state.watched = watch(desk, table, before)
+    if before is not None:
+        for freeze_told in gone_freezes(before, state.watched, now_ns):
+            state.frozen_elsewhere[freeze_told.scope] = freeze_told
+    told = tuple(state.frozen_elsewhere.values())
+    state.frozen_elsewhere = {}
+    for event in told:
+        if not event.until_ns or event.until_ns > now_ns:
+            _see_trip(state, event)
 
 
 def burst_terms(terms: FastMarketTerms) -> BurstTerms:
@@ -305,10 +344,38 @@ def _burst_fills(state: QuotingState, names: tuple[str, ...], now_ns: int) -> Fl
 
 def _see_trip(state: QuotingState, event: ProtectionTripped) -> None:
     scope = _scope(state, event.scope)
-    if state.watched is None:
-        state.frozen_before[event.scope] = event
-    elif scope is not None:
-        freeze(state.watched.protection, scope, event.received_ns, event.until_ns or None)
+    if state.watched is None or scope is None:
+        state.frozen_elsewhere[event.scope] = event
+        return
+    freeze(state.watched.protection, scope, event.received_ns, event.until_ns or None)
+    _stop_frozen(state, event.received_ns)
+
+
+def _stop_frozen(state: QuotingState, now_ns: int) -> None:
+    """Quotes that a protection has taken away count for no duty from now on."""
+    if state.watched is not None and state.duties:
+        frozen, _ = frozen_rows(state.watched, now_ns)
+        for held in state.duties:
+            frozen_now(held, frozen, now_ns)
+
+
+def _see_session(state: QuotingState, event: DutySession) -> None:
+    """Keep a session that somebody told of; one that was told before takes the new times."""
+    _run_told(state, event.received_ns)
+    sessions = {each.opens_ns: each for each in (*state.told.get(event.duty, ()), event)}
+    opens = sorted(sessions)
+    state.told[event.duty] = tuple(sessions[each] for each in opens)
+    _run_told(state, event.received_ns)
+
+
+def _run_told(state: QuotingState, now_ns: int) -> None:
+    """Begin the sessions that are due, and forget those before them."""
+    for held in state.duties:
+        run_told(held, state.table, state.told.get(held.terms.name, ()), now_ns)
+    for duty, sessions in state.told.items():
+        over = sum(each.opens_ns <= now_ns for each in sessions) - 1
+        if over > 0:
+            state.told[duty] = sessions[over:]
 
 
 def _see_spot(state: QuotingState, event: UnderlyingQuoted) -> None:
@@ -338,21 +405,6 @@ def _ease(state: QuotingState, now_ns: int) -> None:
 
 def _hands(by_hand: Mapping[str, str], names: tuple[str, ...]) -> Bools:
     return np.array(["" in by_hand or name in by_hand for name in names], dtype=np.bool_)
-
-
-def _begin(held: HeldDuty, event: DutySession, table: InstrumentTable) -> None:
-    """Begin the session that somebody told of, where it is this duty's and no earlier one."""
-    if held.terms.name != event.duty or event.opens_ns <= held.opens_ns:
-        return
-    expiry_ns = table.expiry_ns[: held.assigned.size]
-    begin_session(
-        held,
-        event.opens_ns,
-        event.closes_ns,
-        later_ns=np.where(expiry_ns > event.closes_ns, event.later_ns, 0),
-        sessions_later_ns=event.later_ns,
-        new_period=event.new_period,
-    )
 
 
 def _scope(state: QuotingState, name: str) -> int | None:

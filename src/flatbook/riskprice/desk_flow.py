@@ -14,7 +14,7 @@ import numpy as np
 
 from flatbook.market.view import MarketView
 from flatbook.model.flow_terms import FlowShape, FlowTerms
-from flatbook.model.measures import BUSINESS_DAYS, Measure
+from flatbook.model.measures import Measure
 from flatbook.model.parameters import Desk
 from flatbook.model.table import Floats, Ints
 from flatbook.riskprice.intensity import Intensity, exponential, logistic
@@ -51,7 +51,7 @@ def desk_flow(desk: Desk, market: MarketView, values: Values) -> DeskFlow:
         for terms in _terms_of(desk, name):
             decay = usual if terms.decay_per_point is None else terms.decay_per_point
             for side in _SIDES:
-                requests = _requests_per_year(terms, side) * weight
+                requests = _requests_per_year(terms, side, desk.hedging.days_per_year) * weight
                 mixed.add(side, rows, requests, terms, decay)
                 if terms.requests_per_day > 0.0:
                     parts.append(_flow(terms, side, rows, requests, decay, vega[rows]))
@@ -71,9 +71,9 @@ def _terms_of(desk: Desk, underlying: str) -> tuple[FlowTerms, ...]:
     return tuple((everywhere | own).values())
 
 
-def _requests_per_year(terms: FlowTerms, side: int) -> float:
+def _requests_per_year(terms: FlowTerms, side: int, days_per_year: float) -> float:
     share = 1.0 - terms.customers_buy_share if side > 0 else terms.customers_buy_share
-    return terms.requests_per_day * BUSINESS_DAYS * share
+    return terms.requests_per_day * days_per_year * share
 
 
 def _shares(vega: Floats) -> Floats:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flatbook.exposure.factors import SPOT, Factors
+from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.measures import Measure
 from flatbook.model.parameters import Desk
 from flatbook.model.table import Floats, InstrumentTable, Ints
@@ -22,23 +23,47 @@ class HedgeDirections:
     underlying: Ints  # [m]
     e: Floats  # [m, kinds] exposures that a USD of delta brings to its underlying's factors
     cost: Floats  # [m] USD to trade it
+    most_bought: Floats  # [m] USD of delta, 0 or above; infinite: as much as it takes
+    most_sold: Floats  # [m]
 
 
-def directions_of(desk: Desk, table: InstrumentTable, values: Values, of: Factors) -> HedgeDirections:
-    """Every hedge instrument of the desk that has a price."""
+def directions_of(
+    desk: Desk, table: InstrumentTable, values: Values, of: Factors, quantity: Ints
+) -> HedgeDirections:
+    """Every hedge instrument of the desk that has a price, with what may be traded of it by a book of `quantity`, int64[n_rows].
+
+    What is not held can be sold short only where it was located, and nothing of it where short sales are restricted.
+    """
     found: list[tuple[int, float, int]] = []
+    most: dict[int, tuple[float, float]] = {}
     for u, name in enumerate(table.underlyings):
         for terms in hedges_of(desk, name):
             cost, row = cost_per_delta_usd(terms, table, values), table.row_of(terms.instrument.symbol)
             if np.isfinite(cost) and np.isfinite(of.e[row]).all():
                 found.append((u, cost, row))
+                most[row] = _most(terms, int(quantity[row]))
     found.sort()
     rows = np.array([row for _, _, row in found], dtype=np.int64)
+    delta = np.abs(values.greeks[rows, Measure.DELTA_USD])
+    contracts = np.array([most[row] for row in rows.tolist()]).reshape(-1, 2)
     return HedgeDirections(
         underlying=np.array([u for u, _, _ in found], dtype=np.int64),
         e=of.e[rows] / values.greeks[rows, Measure.DELTA_USD, None],
         cost=np.array([cost for _, cost, _ in found]),
+        most_bought=contracts[:, 0] * delta,
+        most_sold=contracts[:, 1] * delta,
     )
+
+
+def _most(terms: HedgeTerms, held: int) -> tuple[float, float]:
+    """Contracts that may be bought and sold."""
+    long = float(max(held, 0))
+    if terms.short_sale_restricted:
+        short = long
+    else:
+        short = np.inf if terms.locate_contracts is None else long + terms.locate_contracts
+    bought = np.inf if terms.most_bought is None else float(terms.most_bought)
+    return bought, min(short, np.inf if terms.most_sold is None else float(terms.most_sold))
 
 
 def in_the_underlying(cost: Floats, kinds: int) -> HedgeDirections:
@@ -46,4 +71,5 @@ def in_the_underlying(cost: Floats, kinds: int) -> HedgeDirections:
     some = np.flatnonzero(np.isfinite(cost))
     e = np.zeros((some.size, kinds))
     e[:, SPOT] = 1.0
-    return HedgeDirections(underlying=some, e=e, cost=cost[some])
+    free = np.full(some.size, np.inf)
+    return HedgeDirections(underlying=some, e=e, cost=cost[some], most_bought=free, most_sold=free)

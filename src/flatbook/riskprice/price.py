@@ -4,11 +4,10 @@ Source: Stoikov and Saglam (2009), theorem 4, generalised from one option to a b
 back (domain reference 4.3 and 4.5); without flow A is aversion / 2 times the covariance over the holding time. The delta that is
 cheaper to trade away than to hold is not priced: the price is g = 2AE + B of the book E after it, the least of E'AE plus what its hedges
 cost (Barzykin, Bergault and Gueant 2021: internalise only while that is cheaper; domain reference 4.8), so that spot is never priced
-above the cost of a hedge; a proxy brings its basis along, so that the spot it is not correlated with stays priced. It is found one
-hedge after another by soft thresholds (R. Tibshirani, J. Royal Statistical Society B 58 (1996) 267-288; P. Tseng, J. Optimization
-Theory and Applications 109 (2001) 475-494, for convergence). Along one hedge, the least is Huber's function of the position that the
-book amounts to (P. Huber, Annals of Mathematical Statistics 35 (1964) 73-101): quadratic within the band, the cost of the hedge beyond.
-The next lot costs what no hedge takes from it, and the rise of that function above its slope, by the hedge that leaves least.
+above the cost of a hedge; a proxy brings its basis along, so that the spot it is not correlated with stays priced. It is
+exact, by the active set of `kernels.hedge_programme`, within what may be traded. Along one hedge, the least is Huber's function of the
+position that the book amounts to (P. Huber, Annals of Mathematical Statistics 35 (1964) 73-101): quadratic within the band, the cost of
+the hedge beyond, and quadratic again where no more of it may be traded. The next lot costs what no hedge takes from it, and the rise of that function above its slope, by the hedge that leaves least.
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ import numpy as np
 
 from flatbook.exposure.factor_covariance import Covariance
 from flatbook.exposure.factors import LEVELS, SPOT, FactorExposure, Factors
+from flatbook.kernels.hedge_programme import least_cost
 from flatbook.model.measures import CALENDAR_DAYS
 from flatbook.model.parameters import Desk
 from flatbook.model.table import Floats
@@ -33,9 +33,8 @@ from flatbook.riskprice.riccati import (
     value_without_flow,
 )
 
-_SWEEPS = 1000
+_ALIKE = 1e-9  # of its variance, which keeps two hedges that are one from being held against each other
 _ROUNDS = 1  # distances on the published book of 20 options within 0.02 vol points of the exact ones; two: 0.01, for a third more time
-_SETTLED = 1e-12  # of the largest trade
 _SIGN = np.array([[1.0], [-1.0]])  # bid, offer
 
 
@@ -48,6 +47,7 @@ class RiskPrice:
         Floats  # [n_underlyings, kinds] standard deviation of each factor over the holding time, USD per unit
     )
     price: Floats  # [n_underlyings, kinds] USD per unit of exposure; plus: another unit costs us
+    delta_usd: Floats  # [n_underlyings] that its book amounts to: hedged, it leaves least variance; NaN without a volatility
     hedge_cost: (
         Floats  # [n_underlyings] USD to trade a USD of delta with the cheapest hedge; inf: there is none
     )
@@ -108,6 +108,7 @@ def risk_price(
         spot_vol=spot_vol,
         deviation=np.sqrt(np.diag(covariance.matrix)).reshape(n, kinds),
         price=price,
+        delta_usd=_least_variance(exposure.reshape(n, kinds), bend),
         hedge_cost=_cheapest(hedges, n),
         marginal_usd=(price[of.underlying_of] * e).sum(axis=1),
         own_usd=value.own_usd,
@@ -132,19 +133,28 @@ def cheap_hedges(exposure: Floats, bend: Floats, hedges: HedgeDirections) -> Flo
     """
     f = _wide(hedges, exposure.size)
     along = f @ bend
-    slope, square = along @ exposure, along @ f.T
-    bends = np.diag(square)
-    traded = np.zeros(bends.size)
-    for _ in range(_SWEEPS):
-        largest = 0.0
-        for j in np.flatnonzero(bends > 0.0).tolist():
-            flat = traded[j] - (slope[j] + float(square[j] @ traded)) / bends[j]
-            wanted = np.sign(flat) * max(abs(flat) - hedges.cost[j] / bends[j], 0.0)
-            largest = max(largest, abs(wanted - traded[j]))
-            traded[j] = wanted
-        if largest <= _SETTLED * np.abs(traded).max(initial=0.0):
-            break
+    square = along @ f.T
+    diagonal = np.diag(square)
+    some = np.flatnonzero(diagonal > 0.0)
+    traded = np.zeros(diagonal.size)
+    if some.size:
+        square = square[np.ix_(some, some)] + np.diag(_ALIKE * diagonal[some])
+        cost = hedges.cost[some]
+        most = hedges.most_bought[some], hedges.most_sold[some]
+        traded[some], _ = least_cost(square, (along @ exposure)[some], cost, cost, *most)
     return traded
+
+
+def _least_variance(exposure: Floats, bend: Floats) -> Floats:
+    """The spot exposure of each underlying with what its other factors move along with spot, float64[n_underlyings]."""
+    n, kinds = exposure.shape
+    out = np.full(n, np.nan)
+    for u in range(n):
+        spot = bend[u * kinds + SPOT, u * kinds : (u + 1) * kinds]
+        if spot[SPOT] > 0.0:
+            rest = np.delete(spot, SPOT) @ np.delete(exposure[u], SPOT)
+            out[u] = exposure[u, SPOT] + rest / spot[SPOT]
+    return out
 
 
 def _wide(hedges: HedgeDirections, count: int) -> Floats:
@@ -247,7 +257,8 @@ def _of_the_next_lot(
         position = along[can] @ e.T / k[:, None]  # [hedges, series]
         left = np.maximum(whole - 0.5 * k[:, None] * position**2, 0.0)
         at = slopes[can] / k - traded[can]
-        risen = _rise(at, position, z, k, hedges.cost[can], slopes[can])
+        most = hedges.most_bought[can], hedges.most_sold[can]
+        risen = _rise(at, position, z, k, hedges.cost[can], slopes[can], most)
         best = np.argmin(z.mean(axis=0) * left + risen.mean(axis=1), axis=0)
         each = np.arange(mine.size)
         own[mine], charge[:, mine] = left[best, each], risen[best, :, each].T
@@ -255,17 +266,24 @@ def _of_the_next_lot(
 
 
 def _rise(
-    at: Floats, position: Floats, contracts: Floats, bend: Floats, cost: Floats, slope: Floats
+    at: Floats,
+    position: Floats,
+    contracts: Floats,
+    bend: Floats,
+    cost: Floats,
+    slope: Floats,
+    most: tuple[Floats, Floats],
 ) -> Floats:
-    """How much Huber's function of each hedge rises with a lot of each series and side, beyond its slope: [hedges, 2, k], per contract."""
+    """How much the least of each hedge rises with a lot of each series and side, beyond its slope: [hedges, 2, k], per contract."""
     moved = _SIGN * contracts * position[:, None, :]
-    start = _huber(at, bend, cost)[:, None, None]
-    at, bend, cost, slope = (each[:, None, None] for each in (at, bend, cost, slope))
-    return np.asarray(np.maximum(_huber(at + moved, bend, cost) - start - slope * moved, 0.0) / contracts)
+    start = _least(at, bend, cost, *most)[:, None, None]
+    at, bend, cost, slope, bought, sold = (each[:, None, None] for each in (at, bend, cost, slope, *most))
+    rise = _least(at + moved, bend, cost, bought, sold) - start - slope * moved
+    return np.asarray(np.maximum(rise, 0.0) / contracts)
 
 
-def _huber(x: Floats, bend: Floats, cost: Floats) -> Floats:
-    """Least of bend / 2 (x - t)^2 + cost |t| over the trade t."""
-    size = np.abs(x)
-    near = np.minimum(size, cost / bend)  # half the square of it, and the cost beyond
-    return np.asarray(0.5 * bend * near * near + cost * (size - near))
+def _least(x: Floats, bend: Floats, cost: Floats, most_bought: Floats, most_sold: Floats) -> Floats:
+    """Least of bend / 2 (x + t)^2 + cost |t| over the trades t that may be made."""
+    wanted = -np.sign(x) * np.maximum(np.abs(x) - cost / bend, 0.0)
+    traded = np.clip(wanted, -most_sold, most_bought)
+    return np.asarray(0.5 * bend * (x + traded) ** 2 + cost * np.abs(traded))

@@ -9,7 +9,6 @@ import numpy as np
 from flatbook.engine.cycle import Cycle
 from flatbook.model.events import Fill
 from flatbook.model.instruments import Side
-from flatbook.model.measures import BUSINESS_DAYS
 from flatbook.model.parameters import Desk
 from flatbook.quoting.ticks import NO_PRICE
 from flatbook.riskprice.desk_flow import desk_flow
@@ -42,20 +41,29 @@ def fills_until(
     per_unit = usd_per_quote(cycle.values, cycle.market)[flow.series]
     distance_usd = flow.side * (cycle.values.price[flow.series] - price) * per_unit
     rate = np.where(ticks != NO_PRICE, fills_per_year(flow.intensity, distance_usd), 0.0)
-    years = (until_ns - cycle.now_ns) / 1e9 / day_s / BUSINESS_DAYS
+    years = (until_ns - cycle.now_ns) / 1e9 / day_s / customers.hedging.days_per_year
     drawn = np.repeat(np.arange(rate.size), random.poisson(np.nan_to_num(rate) * years))
     at = np.sort(random.integers(cycle.now_ns + 1, until_ns, drawn.size))
-    return tuple(
-        Fill(
-            received_ns=when,
-            fill_id=f"{label}-{number}",
-            instrument=cycle.table.instruments[int(flow.series[row])].symbol,
-            side=Side.BUY if buys[row] else Side.SELL,
-            quantity=max(round(float(flow.contracts[row])), 1),
-            price_ticks=int(ticks[row]),
-            traded_ns=when,
+    shown = np.where(buys, cycle.quotes.bid_size[flow.series], cycle.quotes.ask_size[flow.series])
+    left = {(int(row), bool(buy)): int(size) for row, buy, size in zip(flow.series, buys, shown, strict=True)}
+    out = []
+    for number, (flow_row, when) in enumerate(
+        zip(random.permutation(drawn).tolist(), at.tolist(), strict=True)
+    ):
+        series, buy = int(flow.series[flow_row]), bool(buys[flow_row])
+        quantity = min(max(round(float(flow.contracts[flow_row])), 1), left[series, buy])
+        if not quantity:
+            continue
+        left[series, buy] -= quantity
+        out.append(
+            Fill(
+                received_ns=when,
+                fill_id=f"{label}-{number}",
+                instrument=cycle.table.instruments[series].symbol,
+                side=Side.BUY if buy else Side.SELL,
+                quantity=quantity,
+                price_ticks=int(ticks[flow_row]),
+                traded_ns=when,
+            )
         )
-        for number, (row, when) in enumerate(
-            zip(random.permutation(drawn).tolist(), at.tolist(), strict=True)
-        )
-    )
+    return tuple(out)

@@ -66,7 +66,7 @@ ALPHA = Section(
         ),
         Key(
             name="vol_points_per_day", unit="vol points (0.01) a calendar day", default=_ALPHA.vol_points_per_day,
-            range=_EXCLUDED, text="expected move of all volatilities alike",
+            range=_EXCLUDED, text="expected move of volatilities of a week to two years; shorter and longer ones follow as risk does",
         ),
     ),
 )  # fmt: skip
