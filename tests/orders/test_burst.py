@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from msgspec.structs import replace as changed
 
+from flatbook.kernels.headroom import EVERY
 from flatbook.limits.check import check
 from flatbook.limits.measured import Activity, Supplied
-from flatbook.limits.pretrade import prepare_pretrade
+from flatbook.limits.pretrade import PreTrade, prepare_pretrade
 from flatbook.model.errors import InvalidValueError
 from flatbook.model.instruments import Right
 from flatbook.model.measures import Measure
 from flatbook.model.order_events import OrderNews
 from flatbook.model.order_terms import OrderTerms
-from flatbook.orders.burst import burst_fills
+from flatbook.orders.burst import burst_fills, burst_rule, room_at_work
 from flatbook.orders.burst_sizes import within_burst
 from flatbook.orders.columns import Purpose, Reason, columns_of, joined
 from flatbook.orders.gate import gate, prepare_gate
@@ -395,3 +396,40 @@ def test_more_fills_than_promised_are_told_and_a_burst_lasts_until_the_rest_is_g
 def test_terms_refuse_less_than_none():
     with pytest.raises(InvalidValueError, match="burst_quotes"):
         OrderTerms(burst_quotes=-1)
+
+
+def test_a_limit_that_is_a_sum_of_parts_is_shared_by_all_of_them():
+    """Three parts of one limit, each moved by one underlying: fills of each add up, so each quote has a fifteenth of what is left, not a half."""
+    made, n = chain(3, 1), 6
+    bought = PreTrade(
+        first=np.repeat(np.arange(n + 1), 2)[1:], lines=np.arange(n) // 2, costs=np.ones(n),
+        shape=np.array([[EVERY, u, 0] for u in range(3)]), level=np.zeros(3), top=np.zeros(3), room=np.array([90.0]),
+        shared=np.ones(1, dtype=np.int64), free=np.zeros(2 * n, dtype=np.int64),
+    )  # fmt: skip
+    rule = burst_rule(
+        bought,
+        check(book(made, np.zeros(n, dtype=np.int64)), (limit("delta_usd", 1.0),), {}),
+        made.market.table,
+        np.ones(n, dtype=np.bool_),
+        5,
+    )
+    room = room_at_work(bought, rule, WorkingOrders(), np.ones(n, dtype=np.bool_))
+    rows, ones = np.arange(n), np.ones(n, dtype=np.int64)
+
+    assert rule.factor.tolist() == [15.0] * 3
+    assert room.bearable(rows, ones, 50 * ones).tolist() == [6] * n
+
+
+def test_quotes_make_room_for_the_hedges_that_are_wanted_and_not_at_work_yet():
+    """Of 100 contracts a hedge wants 60, 20 of which are at work: five quotes share 40."""
+    made = chain(1)
+    batch = two_sided(made, 30, only=[40]).take(np.array([0]))
+    working = WorkingOrders()
+    hedge = columns_of(np.array([60]), np.array([1]), np.array([100]), np.array([20]), purpose=Purpose.HEDGE)
+    send_orders(working, hedge, np.zeros(1), 1)
+    ready = ready_for(made, limits=(limit("net_contracts", 100.0),), working=working)
+    one = np.ones(1, dtype=np.int64)
+    hedges = WantedHedges(row=60 * one, side=one, price_ticks=100 * one, quantity=60 * one, venue=0 * one)
+
+    assert within_burst(wanted_bids(made, batch), hedges, ready).bid_size[40] == 8
+    assert within_burst(wanted_bids(made, batch), NO_HEDGES, ready).bid_size[40] == 16

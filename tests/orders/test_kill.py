@@ -5,6 +5,7 @@ import pytest
 
 from flatbook.model.errors import InvalidValueError
 from flatbook.model.order_events import KillScope, KillSet, OrderNews, OrdersAnswered
+from flatbook.model.order_terms import OrderTerms
 from flatbook.orders.columns import columns_of
 from flatbook.orders.kill import (
     BY_LIMIT,
@@ -79,11 +80,38 @@ def test_killed_is_not_flat():
     def texts():
         return [each.text for each in kill_standings(kills, orders, TABLE, VENUES)]
 
-    assert texts() == ["KILL_PENDING(3 live)", "KILL_PENDING(2 live)", "KILL_PENDING(3 live)", "KILLED"]
+    nothing = "UNKNOWN SCOPE (stops nothing)"
+    assert texts() == ["KILL_PENDING(3 live)", "KILL_PENDING(2 live)", "KILL_PENDING(3 live)", nothing]
     send_cancels(orders, orders.client_id, 2)
     assert texts()[0] == "KILL_PENDING(3 live)"
     answer_orders(orders, OrdersAnswered(received_ns=3, client_ids=(1, 2), news=(OrderNews.CANCELLED,) * 2))
-    assert texts() == ["KILL_PENDING(1 live)", "KILLED", "KILL_PENDING(1 live)", "KILLED"]
+    assert texts() == ["KILL_PENDING(1 live)", "KILLED", "KILL_PENDING(1 live)", nothing]
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "known"),
+    [
+        (KillScope.DESK, "", True), (KillScope.VENUE, "X", True), (KillScope.VENUE, "x", False),
+        (KillScope.UNDERLYING, "U001", True), (KillScope.UNDERLYING, "U001 ", False), (KillScope.CLASS, "U000", True),
+        (KillScope.CLASS, "U002", False),
+    ],
+)  # fmt: skip
+def test_a_kill_of_a_name_that_nothing_has_says_so(scope, name, known):
+    """It must not read as done while everything works on."""
+    kills = Kills()
+    kill(kills, scope, name)
+    (standing,) = kill_standings(kills, WorkingOrders(), TABLE, VENUES)
+    assert standing.known is known
+    assert standing.text == ("KILLED" if known else "UNKNOWN SCOPE (stops nothing)")
+
+
+def test_orders_leave_only_for_a_venue_that_a_kill_can_name():
+    """Nameless, no kill of a venue could reach them."""
+    for name in ("", " "):
+        with pytest.raises(InvalidValueError, match="needs the name of a venue"):
+            OrderTerms(send=True, venue=name)
+    assert OrderTerms(send=True, venue="X").send
+    assert not OrderTerms().send
 
 
 @pytest.mark.parametrize(("held", "on"), [(15, False), (16, True), (-16, True)])

@@ -67,6 +67,9 @@ class Sequences:
                 if not self._may_fill(client_id, n):
                     continue
                 fills[client_id] = n
+                old = self.replaced.get(client_id, 0)
+                if old in self.open:  # a venue that fills a replacement has ended what it replaced
+                    self._leave(old, 0)
                 self._trade(row, side * n)
                 self._leave(client_id, left - n)
         for client_id, news in self.late:
@@ -173,6 +176,7 @@ class Sequences:
             bid_unsafe=random.random(n) < 0.05, ask_unsafe=random.random(n) < 0.05,
             theo_ticks=theo, centre_ticks=theo + random.normal(0.0, 3.0, n), half_spread_ticks=np.full(n, 5.0),
             usd_per_tick=np.ones(n), usefulness=random.random(n), venue=np.zeros(n, dtype=np.int64),
+            width_most_ticks=np.full(n, np.inf), size_least=np.zeros(n, dtype=np.int64),
         )  # fmt: skip
 
     def _hedges(self):

@@ -31,7 +31,7 @@ def quotes(bid=295, ask=305, size=10, *, row=1, centre=300.0, theo=300.0, **more
         "bid_duty": np.zeros(N, np.int64), "ask_duty": np.zeros(N, np.int64), "venue": np.zeros(N, np.int64),
         "bid_unsafe": np.zeros(N, bool), "ask_unsafe": np.zeros(N, bool), "usefulness": np.zeros(N),
         "theo_ticks": np.full(N, theo), "centre_ticks": np.full(N, centre), "half_spread_ticks": np.full(N, 5.0),
-        "usd_per_tick": np.ones(N),
+        "usd_per_tick": np.ones(N), "width_most_ticks": np.full(N, np.inf), "size_least": np.zeros(N, np.int64),
     }  # fmt: skip
     for name, each in ({"bid": bid, "ask": ask, "bid_size": size, "ask_size": size} | more).items():
         column[name][row] = each
@@ -220,10 +220,12 @@ def test_cancels_leave_first_then_hedges_then_quotes_by_usefulness():
 
 @pytest.mark.parametrize("allows", [True, False])
 def test_a_kill_cancels_all_that_was_sent_before_it(allows):
-    """Quotes in whatever state; a hedge sent after it stays where the terms allow hedges."""
+    """Quotes in whatever state; a hedge sent with it or after it stays where the terms allow hedges."""
     terms, kills = changed(TERMS, kill_allows_hedges=allows), Kills()
     orders = working(hedge=hedges((0, 1, 10_000, 50)), state=OrderState.PENDING_NEW)
-    set_kill(kills, KillSet(received_ns=NOW_NS, scope=KillScope.DESK, on=True, owner="risk", reason="test"))
+    set_kill(
+        kills, KillSet(received_ns=NOW_NS + 1, scope=KillScope.DESK, on=True, owner="risk", reason="test")
+    )
     stopped = stopped_by(kills, THE.market.table, ("X", "Y"))
     same = hedges((0, 1, 10_000, 50))
     assert words(asked(orders, None, same, stopped=stopped, terms=terms)) == [("CANCEL", "KILLED")] * 3
@@ -231,7 +233,9 @@ def test_a_kill_cancels_all_that_was_sent_before_it(allows):
     assert len(words(asked(orders, None, same, stopped=stopped, terms=terms))) == (2 if allows else 3)
     orders.state[:] = OrderState.DEAD
     assert words(asked(orders, None, same, stopped=stopped, terms=terms)) == [("NEW", "MISSING")] * allows
-    set_kill(kills, KillSet(received_ns=NOW_NS, scope=KillScope.DESK, on=False, owner="risk", reason="over"))
+    set_kill(
+        kills, KillSet(received_ns=NOW_NS + 2, scope=KillScope.DESK, on=False, owner="risk", reason="over")
+    )
     set_kill(
         kills,
         KillSet(received_ns=NOW_NS, scope=KillScope.VENUE, name="X", on=True, owner="risk", reason="test"),
@@ -260,9 +264,78 @@ def test_a_replacement_that_the_gate_refused_takes_its_order_with_it():
     assert passed(moved, verdicts(moved, Reason.WORST_CASE, 0, credit=1), TERMS)[0].size == 1
     for waits in (Reason.RATE, Reason.DUPLICATE):
         assert passed(moved, verdicts(moved, waits, 0), TERMS)[0].size == 0
+        smaller = asked(working(), quotes(size=9))
+        assert words(passed(smaller, verdicts(smaller, waits, 0), TERMS)[0]) == [("CANCEL", "REFUSED")] * 2
     refill = asked(working(), quotes(size=20))
     for why, quantity in ((Reason.WORST_CASE, 0), (Reason.CUT, 3)):
         assert passed(refill, verdicts(refill, why, quantity), TERMS)[0].size == 0
+
+
+def test_a_price_beyond_fair_value_goes_where_no_message_is_left_to_move_it():
+    """The cancels of what gives value away leave first, out of the reserve."""
+    orders = working(quotes(bid=np.array([290, 295]), ask=np.array([310, 305]), row=np.array([1, 2])))
+    theo = np.where(np.arange(N) == 2, 294.9, 300.0)
+    moved = quotes(
+        bid=np.array([290, 294]), ask=np.array([310, 305]), size=np.array([9, 10]), row=np.array([1, 2]), theo=theo
+    )  # fmt: skip
+    found = asked(orders, moved)
+    assert words(found) == [("REPLACE", "SIZE_CHANGED")] * 2 + [("REPLACE", "BEYOND_VALUE")]
+    for reason in (Reason.RATE, Reason.DUPLICATE):
+        left = passed(found, verdicts(found, reason, 0, credit=2), TERMS)[0]
+        assert [(each[0], each[4]) for each in told(left)] == [("CANCEL", 294), ("CANCEL", 290)]
+
+
+def test_cancels_go_round_where_the_venue_is_silent_and_messages_are_few():
+    """First those that never got one, of them what must go; then the oldest. Time that runs backwards starves nobody."""
+    orders = working(
+        quotes(bid=np.array([290, 295]), ask=np.array([310, 305]), row=np.array([1, 2])),
+        hedges((0, 1, 10_000, 50)),
+    )
+    wanted = quotes(NO_PRICE, NO_PRICE, 0, ask_unsafe=True, row=np.array([2]))
+
+    def next_two(now_ns):
+        commands = asked(orders, wanted, now_ns=now_ns).take(np.arange(2))
+        send(orders, commands, now_ns)
+        return commands.client_id.tolist()
+
+    assert orders.client_id[(orders.row == 2) & (orders.side < 0)].tolist() == [5]
+    assert next_two(LATER_NS) == [5, 1]
+    assert next_two(LATER_NS + 1_000_000) == [2, 3]
+    assert next_two(LATER_NS + 500_000_000) == [4, 5]
+    assert next_two(LATER_NS + 1_000_000_000) == [5, 1]
+    assert next_two(LATER_NS + 1_500_000_000) == [5, 2]
+    assert next_two(LATER_NS - 3_600_000_000_000) != []
+    assert asked(orders, wanted, now_ns=LATER_NS - 3_600_000_000_000 + 1).size == 3
+
+
+@pytest.mark.parametrize(
+    ("most", "wanted", "expected"),
+    [
+        (10.0, quotes(296, 306, centre=301.0), []),  # as wide as allowed
+        (9.0, quotes(296, 305, centre=301.0), [("REPLACE", "DUTY", 1, 1, 296, 10)]),
+        (9.0, quotes(296, 306, centre=301.0), []),  # what is wanted is too wide itself
+        (np.inf, quotes(296, 305, centre=301.0), []),
+        (8.0, quotes(297, 305, centre=301.7), [("REPLACE", "CENTRE_MOVED", 1, 1, 297, 10)]),
+        (np.inf, quotes(297, 305, centre=301.7), []),
+    ],
+)
+def test_a_quote_wider_at_work_than_its_duty_allows_moves_at_once(most, wanted, expected):
+    """Without a gain, a tick is enough; and the centre is anchored to the smaller of the neutral and half the legal width."""
+    terms = changed(TERMS, requote_centre_half_spreads=0.4)
+    found = asked(working(), replace(wanted, width_most_ticks=np.full(N, most)), terms=terms)
+    assert told(found) == expected
+
+
+def test_a_quote_with_less_left_than_its_duty_asks_is_made_whole_at_once():
+    """At 60 of 100 parts nothing refills it, but for the duty; what the gate refuses or cuts stays as it is."""
+    orders = working()
+    fill_orders(orders, np.array([1, 2]), np.array([4, 2]))
+    assert asked(orders).size == 0
+    of_duty = asked(orders, quotes(size_least=8))
+    assert told(of_duty) == [("REPLACE", "DUTY", 1, 1, 295, 10)]
+    for reason, quantity in ((Reason.WORST_CASE, 0), (Reason.CUT, 3), (Reason.RATE, 0)):
+        assert passed(of_duty, verdicts(of_duty, reason, quantity), TERMS)[0].size == 0
+    assert asked(orders, quotes(size=6, size_least=8)).size == 1  # the offer has 8 left where 6 are wanted
 
 
 def test_what_the_gate_cut_leaves_at_the_size_it_allows():

@@ -133,8 +133,56 @@ def test_fills_before_the_acknowledgement_after_the_cancel_and_beyond_the_order(
     says(orders, (1, N.ACKNOWLEDGED), (2, N.ACKNOWLEDGED))
     assert states(orders)[:2] == ["LIVE", "DEAD"]
     assert fill_orders(orders, ints(9, 1), ints(1, 7)).tolist() == [9, 1]
-    assert (orders.open.tolist(), states(orders)[0]) == ([0, 0, 10], "DEAD")
+    assert (orders.open.tolist(), states(orders)[:2]) == ([10, 0, 10], ["UNKNOWN", "DEAD"])
     assert fill_orders(orders, ints(2), ints(1)).tolist() == [2]
+    assert (orders.open.tolist(), states(orders)[:2]) == ([10, 10, 10], ["UNKNOWN", "UNKNOWN"])
+    event = OpenOrdersTold(received_ns=1, venue="X", asked_ns=9_000, client_ids=(1, 3), quantities=(4, 10))
+    assert told_open_orders(orders, event, 0).tolist() == []
+    assert (orders.open.tolist(), states(orders)) == ([4, 10, 10], ["LIVE", "DEAD", "LIVE"])
+
+
+def test_a_late_fill_of_a_dead_order_wakes_nobody():
+    """Cancelled, as its venue said; the fill came before the cancel and is told after it. More than was sent is strange."""
+    orders = WorkingOrders()
+    sent(orders)
+    says(orders, (1, N.CANCELLED))
+    assert fill_orders(orders, ints(1), ints(4)).tolist() == []
+    assert fill_orders(orders, ints(1), ints(7)).tolist() == [1]
+    assert states(orders) == ["DEAD"]
+
+
+@pytest.mark.parametrize("first", ["list", "fill"])
+def test_a_list_that_overtakes_a_fill_counts_the_fill_once(first):
+    """Of 20, 12 are filled; the list of 8 that are left and the report of the 12 come in either sequence."""
+    orders = WorkingOrders()
+    sent(orders, quantity=20)
+    event = OpenOrdersTold(received_ns=1, venue="X", asked_ns=9_000, client_ids=(1,), quantities=(8,))
+    strange = []
+    for what in (first, "fill" if first == "list" else "list"):
+        if what == "list":
+            strange += told_open_orders(orders, event, 0).tolist()
+        else:
+            strange += fill_orders(orders, ints(1), ints(12)).tolist()
+    assert (orders.open.tolist(), states(orders), strange) == ([8], ["LIVE"], [])
+    assert fill_orders(orders, ints(1), ints(3)).tolist() == []
+    assert orders.open.tolist() == [5]
+    fill_orders(orders, ints(1), ints(5))
+    assert states(orders) == ["DEAD"]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_fill_of_a_replacement_ends_what_it_replaced(whole):
+    """Before its acknowledgement; that comes late or never."""
+    orders = WorkingOrders()
+    sent(orders)
+    says(orders, (1, N.ACKNOWLEDGED))
+    sent(orders, replaces=1)
+    assert fill_orders(orders, ints(2), ints(10 if whole else 3)).tolist() == []
+    assert states(orders) == ["DEAD", "DEAD" if whole else "PENDING_NEW"]
+    says(orders, (2, N.ACKNOWLEDGED))
+    assert states(orders) == ["DEAD", "DEAD" if whole else "LIVE"]
+    assert fill_orders(orders, ints(1), ints(4)).tolist() == []
+    assert states(orders)[0] == "DEAD"
 
 
 def test_a_venues_own_list_settles_what_nobody_knew():

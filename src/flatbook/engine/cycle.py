@@ -14,7 +14,7 @@ from flatbook.market.dynamics_estimate import DynamicsEstimate
 from flatbook.market.view import MarketView
 from flatbook.model.parameters import Desk
 from flatbook.model.table import InstrumentTable
-from flatbook.orders.outbox import Outgoing
+from flatbook.orders.outgoing import Outgoing
 from flatbook.quoting.conditions import Conditions
 from flatbook.quoting.propose import Quotes
 from flatbook.riskprice.price import RiskPrice

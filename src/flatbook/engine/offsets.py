@@ -35,6 +35,7 @@ def offset_book(held: Measurement, standing: Standing, basis: Basis) -> OffsetBo
         standing=standing,
         slides=held.slides,
         capital=held.capital,
+        spot_vol=basis.spot_vol,
     )
 
 

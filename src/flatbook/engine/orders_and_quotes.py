@@ -16,7 +16,8 @@ from flatbook.model.table import Ints
 from flatbook.orders import outbox as orders
 from flatbook.orders.columns import Purpose
 from flatbook.orders.kill import Kills
-from flatbook.orders.outbox import NONE_BESIDE, OrdersBeside, Outgoing
+from flatbook.orders.outbox import NONE_BESIDE, OrdersBeside
+from flatbook.orders.outgoing import Outgoing
 from flatbook.orders.state import OrderState
 from flatbook.quoting import state as quoting
 from flatbook.quoting.conditions import Conditions

@@ -2,7 +2,8 @@
 
 Candidates are liquid options (usable quotes, a bid) that move most risk per USD of cost, taken in turn over expiries and places on the smile;
 series held, to be closed; and the desk's hedge instruments. The risk is that of the whole desk, so what other underlyings hold is offset too.
-Slide cells that lose little are no rows at first: where the plan would break one, it comes in and the plan is made again.
+Slide cells that lose little are no rows at first, and of the choices of one scan point of each part of a capital limit only some: where the
+plan would break one, it comes in and the plan is made again.
 """
 
 from dataclasses import dataclass, replace
@@ -15,14 +16,15 @@ from flatbook.exposure.slide_cells import cells_of
 from flatbook.exposure.slides import Slides
 from flatbook.hedging.offset_plan import OffsetPlan, plan_offset
 from flatbook.hedging.offset_problem import OffsetProblem, OffsetRows, OffsetSeries
-from flatbook.hedging.offset_rows import rows_of_limits
+from flatbook.hedging.offset_rows import CapitalSum, joined, rows_of_limits
 from flatbook.hedging.offset_whole import DEFAULT_WORK, Work
+from flatbook.hedging.working import impact_per_contract2
 from flatbook.limits.check import Standing
 from flatbook.margin.capital import Capital
 from flatbook.market.quotes import QuoteStatus
 from flatbook.market.view import MarketView
 from flatbook.model.hedge_terms import HedgeTerms
-from flatbook.model.measures import Measure
+from flatbook.model.measures import CALENDAR_DAYS, Measure
 from flatbook.model.offset_terms import OffsetTerms
 from flatbook.model.parameters import Desk
 from flatbook.model.table import Bools, Floats, Ints
@@ -31,7 +33,7 @@ from flatbook.valuation.values import Values, usd_per_quote
 
 _PLACES = np.array([0.1, 0.25, 0.4, 0.6, 0.75, 0.9])  # of delta: between them the places on the smile
 _HELD_SHARE = 3  # a third of the candidates may be series held
-_ROUNDS = 4  # of plans, each with the cells that the one before broke
+_ROUNDS = 12  # of plans, each with the rows that the one before broke
 _HEDGE_FACTOR = 4.0  # of the delta that all others could bring: the most of a hedge instrument
 
 
@@ -49,6 +51,9 @@ class OffsetBook:
     standing: Standing
     slides: Slides
     capital: Capital
+    spot_vol: Floats | None = (
+        None  # float64[n_underlyings] annual, to work hedges at; None: they are traded at once
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +64,8 @@ class OffsetQuestion:
     problem: OffsetProblem  # with the rows that count from the start
     every_row: OffsetRows
     notes: tuple[str, ...]
+    sums: tuple[CapitalSum, ...] = ()  # limits on capital that have more rows than `every_row` holds
+    unkept: tuple[str, ...] = ()  # limits broken or unknown that no row says: no plan meets every limit
 
 
 def offset_question(book: OffsetBook, underlyings: tuple[str, ...], terms: OffsetTerms) -> OffsetQuestion:
@@ -74,20 +81,22 @@ def offset_question(book: OffsetBook, underlyings: tuple[str, ...], terms: Offse
     rows = candidates(book, underlyings, terms)
     market = book.market
     cells = cells_of(rows, book.values, market, book.slides.moves, book.slides.shifts_points)
-    cost, most = _costs(book, rows, terms), _sizes(book, rows, terms)
+    most = _sizes(book, rows, terms)
     said = rows_of_limits(
         book.standing, book.slides, book.capital, market, book.quantity, cells, most, terms.limit_share
     )
     every = said.done()
     exposure, per_contract, covariance, notes = _risk(book, rows)
+    sides = _sides(book, rows, terms, said.most[1])
     problem = OffsetProblem(
         series=tuple(_series(book, row) for row in rows.tolist()),
         exposure=exposure,
         per_contract=per_contract,
         covariance=covariance,
         aversion_per_usd=book.desk.appetite.aversion_per_usd,
-        buy_cost_usd=cost,
-        sell_cost_usd=cost,
+        buy_cost_usd=sides[0],
+        sell_cost_usd=sides[1],
+        impact_usd=_impacts(book, rows),
         most_bought=said.most[0],
         most_sold=said.most[1],
         lot=_lots(book, rows),
@@ -95,23 +104,54 @@ def offset_question(book: OffsetBook, underlyings: tuple[str, ...], terms: Offse
         legs_max=terms.legs_max,
         breach_usd=terms.breach_usd,
     )
-    return OffsetQuestion(rows=rows, problem=problem, every_row=every, notes=(*notes, *said.left_out))
+    return OffsetQuestion(
+        rows=rows,
+        problem=problem,
+        every_row=every,
+        notes=(*notes, *said.left_out),
+        sums=tuple(said.sums),
+        unkept=tuple(said.unkept),
+    )
 
 
 def answered(question: OffsetQuestion, work: Work = DEFAULT_WORK) -> tuple[OffsetPlan, OffsetProblem]:
     """The plan, and the programme that it answers: with every row that an earlier plan would have broken."""
     problem, every = question.problem, question.every_row
-    inside = np.isin(np.array(every.names), np.array(problem.rows.names))
-    whole = replace(problem, rows=every)
     plan = plan_offset(problem, work)
     for _ in range(_ROUNDS):
-        broken = (whole.breaches(plan.contracts) > 0.0) & ~inside
+        every = _with_sums(every, question.sums, plan.contracts)
+        inside = np.isin(np.array(every.names), np.array(problem.rows.names))
+        broken = (replace(problem, rows=every).breaches(plan.contracts) > 0.0) & ~inside
         if not broken.any():
             break
-        inside |= broken
-        problem = replace(problem, rows=_some(every, inside))
+        problem = replace(problem, rows=_some(every, inside | broken))
         plan = plan_offset(problem, work)
-    return plan, problem
+    return _honest(plan, problem, every, question), problem
+
+
+def _with_sums(every: OffsetRows, sums: tuple[CapitalSum, ...], contracts: Ints) -> OffsetRows:
+    """The rows, and of each sum that at which the book with these trades loses most."""
+    worst = (one.rows(one.worst(contracts)[None, :]) for one in sums)
+    return joined((every, *(one for one in worst if one.names[0] not in every.names)))
+
+
+def _honest(
+    plan: OffsetPlan, problem: OffsetProblem, every: OffsetRows, question: OffsetQuestion
+) -> OffsetPlan:
+    """The plan, said to meet every limit only where each one that is broken or unknown has a row, and none was left outside."""
+    unkept = list(question.unkept)
+    every = _with_sums(every, question.sums, plan.contracts)
+    broken = replace(problem, rows=every).breaches(plan.contracts) > 0.0
+    broken &= ~np.isin(np.array(every.names), np.array(problem.rows.names))
+    unkept.extend(
+        f"{every.names[r]} (no plan was found in time that keeps it)" for r in np.flatnonzero(broken)
+    )
+    if not unkept:
+        return plan
+    status = plan.status.replace(
+        "every limit is met", "every limit that the plan can be held against is met", 1
+    )
+    return replace(plan, met=False, status=f"{status}; not held against the plan: {', '.join(unkept)}")
 
 
 def candidates(book: OffsetBook, underlyings: tuple[str, ...], terms: OffsetTerms) -> Ints:
@@ -188,6 +228,43 @@ def _costs(book: OffsetBook, rows: Ints, terms: OffsetTerms) -> Floats:
             out[at] = cost_per_contract(hedge, usd_per_price_unit(hedge, price, spot))
         else:
             out[at] += book.desk.quoting.fee_per_contract
+    return out
+
+
+def _sides(book: OffsetBook, rows: Ints, terms: OffsetTerms, most_sold: Ints) -> Floats:
+    """USD for a contract bought and sold, float64[2, n]: with carry of hedge instruments over the holding time, and borrow.
+
+    What is sold beyond what is held is borrowed, and waits for the other half of the spread where it may only be sold passively; a contract
+    sold costs its share of that when the most is sold, so less is never cheaper than told. What carry earns beyond the cost counts for nothing.
+    """
+    out = np.tile(_costs(book, rows, terms), (2, 1))
+    years = book.desk.appetite.holding_days / CALENDAR_DAYS
+    for at, row in enumerate(rows.tolist()):
+        hedge = _hedge_of(book, row)
+        if hedge is None:
+            continue
+        price, most = float(book.values.price[row]), int(most_sold[at])
+        per_price = usd_per_price_unit(hedge, price, float(book.values.spot[row]))
+        carry = hedge.carry_rate * per_price * price * years
+        short = hedge.borrow_rate * per_price * price * years
+        short += 0.5 * hedge.spread * per_price if hedge.short_sale_restricted else 0.0
+        beyond = max(most - max(int(book.quantity[row]), 0), 0) / max(most, 1)
+        out[0, at] = max(out[0, at] + carry, 0.0)
+        out[1, at] = max(out[1, at] - carry + beyond * short, 0.0)
+    return out
+
+
+def _impacts(book: OffsetBook, rows: Ints) -> Floats:
+    """USD per contract squared that trading moves the market against itself, float64[n]; of options it is in their cost."""
+    table, out = book.market.table, np.zeros(rows.size)
+    for at, row in enumerate(rows.tolist()):
+        hedge = _hedge_of(book, row)
+        if hedge is not None:
+            vol = np.nan if book.spot_vol is None else float(book.spot_vol[table.underlying_of[row]])
+            delta = abs(float(book.values.greeks[row, Measure.DELTA_USD]))
+            out[at] = impact_per_contract2(
+                hedge, delta, vol, book.desk.hedging, book.desk.appetite.aversion_per_usd
+            )
     return out
 
 
@@ -276,7 +353,7 @@ def _series(book: OffsetBook, row: int) -> OffsetSeries:
 def _first(every: OffsetRows, terms: OffsetTerms) -> Bools:
     """Rows that count from the start: bounds on both sides all, losses from a share of their limit, the fullest first."""
     used = np.maximum(every.value / np.maximum(every.high, 1e-9), every.value / np.minimum(every.low, -1e-9))
-    used = np.where(np.isfinite(every.high), np.inf, used)
+    used = np.where(np.isfinite(every.high) | (every.value < every.low), np.inf, used)
     order = np.argsort(-used, kind="stable")[: terms.rows_max]
     out = np.zeros(used.size, dtype=np.bool_)
     out[order[used[order] >= terms.cell_share]] = True
@@ -292,4 +369,5 @@ def _some(every: OffsetRows, inside: Bools) -> OffsetRows:
         high=every.high[inside],
         scale=every.scale[inside],
         weight=every.weight[inside],
+        limit=every.limits[inside],
     )

@@ -30,14 +30,15 @@ def offset_menu(problem: OffsetProblem) -> tuple[OffsetMenuLine, ...]:
     lots = best_alone(whole.quadratic, whole.slope, whole.sides, whole.bounds, whole.rows, terms)
     none = np.zeros_like(problem.lot)
     risk, outside = problem.risk_usd(none), problem.breaches(none)
-    weight = problem.rows.weight / problem.rows.scale
     lines = []
     for j, series in enumerate(problem.series):
         trade = none.copy()
         trade[j] = lots[j] * problem.lot[j]
+        if not problem.worth_usd(trade) < problem.worth_usd(none):
+            trade[j] = 0
         cost, left = problem.cost_usd(trade), problem.breaches(trade)
         removed = risk - problem.risk_usd(trade)
-        mended = float(weight @ (outside - left))
+        mended = problem.breach(none) - problem.breach(trade)
         value = removed + problem.breach_usd * mended
         lines.append(
             OffsetMenuLine(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from flatbook.hedging.offset_loosened import loosened
 from flatbook.hedging.offset_problem import OffsetProblem, WholeLots
 from flatbook.hedging.offset_relaxation import Relaxation, relax
 from flatbook.hedging.offset_whole import DEFAULT_WORK, Work, whole_lots
@@ -70,7 +71,7 @@ class OffsetPlan:
     deviation_before_usd: float  # over the holding time
     deviation_after_usd: float
     breaches: tuple[Breach, ...]  # before or after, the largest share after first
-    breach_before: float  # weighted shares of the scales
+    breach_before: float  # weighted shares of the scales, the largest of each limit
     breach_after: float
     worth_usd: float  # cost, risk and the price of breaches: what the plan makes least
     bound_usd: float  # no plan is worth less
@@ -107,6 +108,9 @@ def plan_offset(problem: OffsetProblem, work: Work = DEFAULT_WORK) -> OffsetPlan
     contracts = np.asarray(found.lots * problem.lot)
     if problem.worth_usd(none) <= problem.worth_usd(contracts):
         contracts = none
+    contracts, more = loosened(problem, relaxed, contracts, work)
+    considered = _considered(problem, relaxed, contracts)
+    contracts = min((contracts, *considered.values()), key=problem.worth_usd)
     after = problem.breaches(contracts)
     infeasible = bool(after.any()) and _least_breach(problem, whole) > _PROVEN
     bound = relaxed.bound_usd + whole.before_usd
@@ -117,7 +121,6 @@ def plan_offset(problem: OffsetProblem, work: Work = DEFAULT_WORK) -> OffsetPlan
         )
         for j in np.flatnonzero(contracts).tolist()
     ]
-    weight = problem.rows.weight / problem.rows.scale
     return OffsetPlan(
         contracts=contracts,
         legs=tuple(sorted(legs, key=lambda leg: -leg.cost_usd)),
@@ -130,15 +133,15 @@ def plan_offset(problem: OffsetProblem, work: Work = DEFAULT_WORK) -> OffsetPlan
         deviation_before_usd=float(np.sqrt(problem.variance(none))),
         deviation_after_usd=float(np.sqrt(problem.variance(contracts))),
         breaches=_breaches(problem, contracts),
-        breach_before=float(weight @ problem.breaches(none)),
-        breach_after=float(weight @ after),
+        breach_before=problem.breach(none),
+        breach_after=problem.breach(contracts),
         worth_usd=problem.worth_usd(contracts),
         bound_usd=bound,
         met=not after.any(),
         proven_infeasible=infeasible,
         status=_status(problem, contracts, after, infeasible),
-        alternatives=_alternatives(problem, relaxed, contracts),
-        looks=found.looks,
+        alternatives=_alternatives(problem, considered, contracts),
+        looks=found.looks + more,
     )
 
 
@@ -204,17 +207,24 @@ def _status(problem: OffsetProblem, contracts: Ints, after: Floats, infeasible: 
     return f"{told}; {why}"
 
 
-def _alternatives(problem: OffsetProblem, relaxed: Relaxation, plan: Ints) -> tuple[OffsetAlternative, ...]:
+def _considered(problem: OffsetProblem, relaxed: Relaxation, plan: Ints) -> dict[str, Ints]:
     """Doing nothing, the underlying and proxies alone, options alone, and the best single leg."""
     linear = np.array([one.right is None for one in problem.series], dtype=np.bool_)
     none = np.zeros_like(plan)
-    considered = [("nothing", none), ("best single leg", _single(problem))]
+    considered = {"nothing": none, "best single leg": _single(problem)}
     if linear.any() and not linear.all():
-        considered.append(("underlying and proxies alone", _among(problem, relaxed, plan, linear)))
-        considered.append(("options alone", _among(problem, relaxed, plan, ~linear)))
+        considered["underlying and proxies alone"] = _among(problem, relaxed, plan, linear)
+        considered["options alone"] = _among(problem, relaxed, plan, ~linear)
+    return considered
+
+
+def _alternatives(
+    problem: OffsetProblem, considered: dict[str, Ints], plan: Ints
+) -> tuple[OffsetAlternative, ...]:
+    """What was considered and is not the plan, the best first."""
     out = [
         _alternative(problem, name, contracts, plan)
-        for name, contracts in considered
+        for name, contracts in considered.items()
         if (contracts != plan).any()
     ]
     return tuple(sorted(out, key=lambda one: one.worse_by_usd))
@@ -252,8 +262,8 @@ def _alternative(problem: OffsetProblem, name: str, contracts: Ints, plan: Ints)
     outside, planned = problem.breaches(contracts), problem.breaches(plan)
     weight = problem.rows.weight / problem.rows.scale
     cost, risk = problem.cost_usd(contracts), problem.risk_usd(contracts)
-    breach = float(weight @ outside)
-    more = breach - float(weight @ planned)
+    breach = problem.breach(contracts)
+    more = breach - problem.breach(plan)
     if more > 0.0:
         worst = int(np.argmax(outside * weight))
         reason = (

@@ -4,7 +4,8 @@
 
 E are the book's factor exposures, G those of one contract of each candidate, S the covariance of the factors over the holding time. A row
 is any number that a contract moves by a fixed amount and that has to stay within two levels: a limit on delta, gamma or vega, the P&L of a
-slide cell, the P&L of a margin scenario (domain reference 4.12). A breach is told as a share of the row's scale, times its weight.
+slide cell, the P&L of a margin scenario (domain reference 4.12). A breach is told as a share of the row's scale, times its weight; the rows of
+one limit are one breach, the largest of theirs.
 """
 
 from dataclasses import dataclass
@@ -42,6 +43,14 @@ class OffsetRows:
     high: Floats  # float64[m]; inf where there is none
     scale: Floats  # float64[m] above 0: a breach is a share of it
     weight: Floats  # float64[m] above 0
+    limit: Ints | None = (
+        None  # int64[m] which limit a row is of, one weight for each limit; None: each is its own
+    )
+
+    @property
+    def limits(self) -> Ints:
+        """int64[m]: which limit each row is of."""
+        return np.arange(self.value.size) if self.limit is None else self.limit
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,6 +70,7 @@ class OffsetProblem:
     rows: OffsetRows
     legs_max: int
     breach_usd: float  # for a breach of one whole scale at weight 1; far above what any plan costs
+    impact_usd: Floats | None = None  # float64[n] per contract squared, 0 or above; None: none
 
     def __post_init__(self) -> None:
         """Refuse what is not such a problem, with all that is wrong with it."""
@@ -83,6 +93,8 @@ class OffsetProblem:
             "most_bought": (self.most_bought, (n,)),
             "most_sold": (self.most_sold, (n,)),
             "lot": (self.lot, (n,)),
+            "impact_usd": (self.impact, (n,)),
+            "rows.limit": (rows.limits, (m,)),
             "rows.per_contract": (rows.per_contract, (n, m)),
             **{
                 f"rows.{name}": (getattr(rows, name), (m,))
@@ -107,6 +119,7 @@ class OffsetProblem:
             "covariance": self.covariance,
             "buy_cost_usd": self.buy_cost_usd,
             "sell_cost_usd": self.sell_cost_usd,
+            "impact_usd": self.impact,
             "rows.value": rows.value,
             "rows.per_contract": rows.per_contract,
             "rows.scale": rows.scale,
@@ -119,6 +132,7 @@ class OffsetProblem:
         below = [
             name
             for name, column in (("buy_cost_usd", self.buy_cost_usd), ("sell_cost_usd", self.sell_cost_usd),
+                                 ("impact_usd", self.impact),
                                  ("most_bought", self.most_bought), ("most_sold", self.most_sold))
             if (column < 0).any()
         ]  # fmt: skip
@@ -147,10 +161,16 @@ class OffsetProblem:
             return ["the covariance has a negative eigenvalue: hand in its nearest positive one"]
         return []
 
+    @property
+    def impact(self) -> Floats:
+        """float64[n], USD per contract squared."""
+        return np.zeros(len(self.series)) if self.impact_usd is None else self.impact_usd
+
     def cost_usd(self, contracts: Ints) -> float:
         """Of trading, int64[n] contracts, plus bought."""
         bought, sold = np.maximum(contracts, 0), np.maximum(-contracts, 0)
-        return float(self.buy_cost_usd @ bought + self.sell_cost_usd @ sold)
+        impact = self.impact @ contracts.astype(np.float64) ** 2
+        return float(self.buy_cost_usd @ bought + self.sell_cost_usd @ sold + impact)
 
     def variance(self, contracts: Ints) -> float:
         """Of the book after the trades over the holding time, USD squared."""
@@ -176,6 +196,22 @@ class OffsetProblem:
         least = 1e-9 * (np.abs(values) + rows.scale)  # the last digits of a sum are no breach
         return np.where(over > least, over, 0.0)
 
+    def shares_of(self, over: Floats) -> Floats:
+        """The largest weighted share of each limit's breaches `over`, float64[m], at every row of it, float64[m]."""
+        rows = self.rows
+        share = over / rows.scale * rows.weight
+        if rows.limit is None:
+            return np.asarray(share)
+        _, of = np.unique(rows.limit, return_inverse=True)
+        largest = np.zeros(share.size)
+        np.maximum.at(largest, of, share)
+        return np.asarray(largest[of])
+
+    def breach(self, contracts: Ints) -> float:
+        """The weighted shares by which limits are exceeded after the trades, each limit once."""
+        _, first = np.unique(self.rows.limits, return_index=True)
+        return float(self.shares_of(self.breaches(contracts))[first].sum())
+
     @property
     def row_price_usd(self) -> Floats:
         """float64[m]: USD for a unit of breach."""
@@ -184,9 +220,7 @@ class OffsetProblem:
     def worth_usd(self, contracts: Ints) -> float:
         """What a plan makes least: cost, risk and the price of breaches."""
         return float(
-            self.cost_usd(contracts)
-            + self.risk_usd(contracts)
-            + self.row_price_usd @ self.breaches(contracts)
+            self.cost_usd(contracts) + self.risk_usd(contracts) + self.breach_usd * self.breach(contracts)
         )
 
     @cached_property
@@ -206,6 +240,7 @@ class WholeLots:
     rows: Floats  # float64[n, r], rows that no trade can bring near their level left out
     level: Floats  # float64[r]
     price: Floats  # float64[r] USD for a unit of breach
+    limit: Ints  # int64[r] which limit each row is of
     before_usd: float  # risk of the book as it is
     width_usd: float  # of breach, within which a smoothed one begins
 
@@ -220,16 +255,20 @@ def _whole_lots(problem: OffsetProblem) -> WholeLots:
     slopes = np.concatenate((per_lot[:, has_high], -per_lot[:, has_low]), axis=1)
     level = np.concatenate(((rows.value - rows.high)[has_high], (rows.low - rows.value)[has_low]))
     prices = np.concatenate((price[has_high], price[has_low]))
+    limit = np.concatenate((rows.limits[has_high], rows.limits[has_low]))
     most = level + np.maximum(slopes * bounds[0][:, None], slopes * bounds[1][:, None]).sum(axis=0)
     kept = most > 0.0
+    quadratic = problem.aversion_per_usd * made @ problem.covariance @ made.T
+    quadratic[np.diag_indices(lot.size)] += 2.0 * problem.impact * lot**2
     return WholeLots(
-        quadratic=np.ascontiguousarray(problem.aversion_per_usd * made @ problem.covariance @ made.T),
+        quadratic=np.ascontiguousarray(quadratic),
         slope=np.ascontiguousarray(problem.aversion_per_usd * made @ (problem.covariance @ problem.exposure)),
         sides=np.array([problem.buy_cost_usd * lot, problem.sell_cost_usd * lot]),
         bounds=bounds,
         rows=np.ascontiguousarray(slopes[:, kept]),
         level=level[kept],
         price=prices[kept],
+        limit=limit[kept] if rows.limit is not None else np.arange(int(kept.sum())),
         before_usd=problem.risk_usd(np.zeros_like(problem.lot)),
         width_usd=_WIDTH * problem.breach_usd,
     )

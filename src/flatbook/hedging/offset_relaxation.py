@@ -1,6 +1,6 @@
 """The relaxation of an option offset: fractions of lots and any number of legs, by PIQP; its value is a bound for every plan.
 
-A leg is what is bought less what is sold, a breach is a slack with a price. Rows come in as they are broken: most never are, so the programme
+A leg is what is bought less what is sold, a breach is a slack with a price, one for all rows of a limit. Rows come in as they are broken: most never are, so the programme
 that PIQP factors stays small. The answer has a shadow price for every row, 0 for those that never came in.
 
 Source: R. Schwan, Y. Jiang, D. Kuhn, C. Jones, "PIQP: a proximal interior-point quadratic programming solver", 62nd IEEE CDC (2023).
@@ -24,7 +24,9 @@ class Relaxation:
 
     lots: Floats  # float64[n]
     bound_usd: float  # no plan is worth less, without `before_usd`
-    shadow: Floats  # float64[r] USD for a unit of each row's level
+    shadow: (
+        Floats  # float64[r] USD for a unit of each row's level; those of a limit add up to its price at most
+    )
     breach_usd: float  # price of the breaches left even so
     solved: bool  # PIQP ended as it should
     iterations: int
@@ -80,13 +82,17 @@ class _Programme:
         slopes = whole.rows[np.ix_(usable, inside)].T
         norm = np.abs(slopes).max(axis=1, initial=0.0)
         norm[norm == 0.0] = 1.0
-        quadratic = np.zeros((k + m, k + m), order="F")
+        firsts, of = np.unique(whole.limit[inside], return_inverse=True)
+        s = firsts.size
+        unit = np.zeros(s)  # USD that a slack of 1 costs
+        np.maximum.at(unit, of, whole.price[inside] * norm)
+        quadratic = np.zeros((k + s, k + s), order="F")
         quadratic[:k, :k] = self.quadratic / self.unit
-        linear = np.concatenate((self.linear, whole.price[inside] * norm)) / self.unit
-        left = np.zeros((m + (self.legs_max is not None), k + m), order="F")
+        linear = np.concatenate((self.linear, unit)) / self.unit
+        left = np.zeros((m + (self.legs_max is not None), k + s), order="F")
         left[:m, :n] = slopes / norm[:, None]
         left[:m, n:k] = -left[:m, :n]
-        left[:m, k:] = -np.eye(m)
+        left[np.arange(m), k + of] = -unit[of] / (whole.price[inside] * norm)
         right = -whole.level[inside] / norm
         if self.legs_max is not None:
             left[m, :k] = 1.0 / np.maximum(self.most, 1.0)
@@ -95,8 +101,8 @@ class _Programme:
 
         solver = piqp.DenseSolver()
         solver.settings.eps_abs = solver.settings.eps_rel = _TOLERANCE
-        most = np.concatenate((self.most, np.full(m, np.inf)))
-        solver.setup(quadratic, linear, None, None, left, None, right, np.zeros(k + m), most)
+        most = np.concatenate((self.most, np.full(s, np.inf)))
+        solver.setup(quadratic, linear, None, None, left, None, right, np.zeros(k + s), most)
         status = solver.solve()
         answer = solver.result
         lots, shadow = np.zeros(whole.slope.size), np.zeros(whole.level.size)
@@ -106,7 +112,7 @@ class _Programme:
             lots=np.round(lots, _DIGITS),
             bound_usd=float(min(answer.info.dual_obj, answer.info.primal_obj)) * self.unit,
             shadow=shadow,
-            breach_usd=float(whole.price[inside] * norm @ np.maximum(answer.x[k:], 0.0)),
+            breach_usd=float(unit @ np.maximum(answer.x[k:], 0.0)),
             solved=status == piqp.PIQP_SOLVED,
             iterations=int(answer.info.iter),
         )

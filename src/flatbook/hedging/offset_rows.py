@@ -39,7 +39,7 @@ class CapitalSum:
     def worst(self, contracts: Ints) -> Ints:
         """The point of each part, int64[K], at which the book with these trades loses most."""
         after = self.pnl + np.tensordot(contracts.astype(np.float64), self.slope, axes=1)
-        return np.argmin(after, axis=1)
+        return np.asarray(np.argmin(after, axis=1), dtype=np.int64)
 
     def rows(self, points: Ints) -> OffsetRows:
         """The rows of some choices of one point of each part, int64[c, K]."""
@@ -67,12 +67,12 @@ class CapitalSum:
     def first(self) -> Ints:
         """Choices to begin with, int64[c, K]: every point of each part, the others at their worst."""
         worst = np.argmin(self.pnl, axis=1)
-        out = [worst]
-        for k in range(worst.size):
-            for p in range(self.pnl.shape[1]):
-                if p != worst[k]:
-                    out.append(np.where(np.arange(worst.size) == k, p, worst))
-        return np.array(out)
+        count = self.pnl.shape[1]
+        out = np.repeat(worst[None, :], worst.size * count, axis=0)
+        out[np.arange(out.shape[0]), np.repeat(np.arange(worst.size), count)] = np.tile(
+            np.arange(count), worst.size
+        )
+        return np.unique(out, axis=0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -144,7 +144,14 @@ class RowsOfLimits:
         )  # fmt: skip
 
     def _rows(
-        self, number: int, bound: Bound, names: list[str], value: Floats, slope: Floats, low: Floats, high: Floats
+        self,
+        number: int,
+        bound: Bound,
+        names: list[str],
+        value: Floats,
+        slope: Floats,
+        low: Floats,
+        high: Floats,
     ) -> None:
         if not (np.isfinite(value).all() and np.isfinite(slope).all()):
             self.left_out.append(f"{bound.limit.name}: what a candidate adds to it is not known")

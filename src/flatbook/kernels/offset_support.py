@@ -53,14 +53,10 @@ def search_legs(
         The first set of legs.
     barred : bool[n]
         Legs that may not fill the set, but may come by a swap.
-    quadratic, slope, sides, bounds
-        As in `offset_search.search_lots`.
-    rows : float64[n, m]
-        USD that a lot adds to the breach of each row.
-    level : float64[m]
-        USD of breach at no lots; below 0 within.
+    quadratic, slope, sides, bounds, rows, level
+        As in `offset_search.search_lots`; rows float64[n, m] and level float64[m] in USD of breach.
     limits : int64[3]
-        Most legs, most work in Newton steps, and how many legs that might come are tried for each that goes.
+        Most legs, most Newton steps, and how many legs that might come are tried.
     scales : float64[2]
         The width w, and what a plan makes least beside f.
 
@@ -72,28 +68,15 @@ def search_legs(
     steps : int64
         The work done.
     """
-    n, m = rows.shape
     size = max(np.count_nonzero(among), limits[0]) + 1
-    room = (
-        np.empty(m),
-        np.empty(m),
-        np.empty((size, size)),
-        np.empty((size, m)),
-        np.empty(size),
-        np.empty(size),
-        np.empty(size, dtype=np.int64),
-    )
-    ridge = np.empty(n)
-    for j in range(n):
-        ridge[j] = _RIDGE * _dot(rows[j], rows[j]) / scales[0] + 1e-6 * quadratic[j, j] + 1e-12
+    room, ridge = _prepared(size, quadratic, rows, scales[0])
     of = (quadratic, slope, sides, bounds, rows, ridge, scales)
     x, over, inside = start.copy(), level.copy(), among.copy()
     legs, k = np.zeros(size, dtype=np.int64), 0
-    for j in range(n):
-        if among[j]:
-            legs[k] = j
-            k += 1
-            _add(over, rows[j], x[j])
+    for j in np.flatnonzero(among):
+        legs[k] = j
+        k += 1
+        _add(over, rows[j], x[j])
     value, steps = _settled(legs, k, x, over, of, room, np.inf)
     while k > limits[0]:
         k = _shed(legs, k, x, over, inside, of, room)
@@ -107,6 +90,25 @@ def search_legs(
         idle = 0 if better < value else idle + 1
         value, goer = better, (goer + 1) % k
     return x, value, steps
+
+
+@njit(cache=True, error_model="numpy")
+def _prepared(size: int, quadratic: Floats, rows: Floats, width: float) -> Any:
+    """Room to work in, and what is added to each leg's curvature."""
+    n, m = rows.shape
+    room = (
+        np.empty(m),
+        np.empty(m),
+        np.empty((size, size)),
+        np.empty((size, m)),
+        np.empty(size),
+        np.empty(size),
+        np.empty(size, dtype=np.int64),
+    )
+    ridge = np.empty(n)
+    for j in range(n):
+        ridge[j] = _RIDGE * _dot(rows[j], rows[j]) / width + 1e-6 * quadratic[j, j] + 1e-12
+    return room, ridge
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})

@@ -17,6 +17,7 @@ import numpy as np
 
 from flatbook.kernels.burst_room import fit_each, raise_largest, spread_of
 from flatbook.kernels.headroom import ORDER
+from flatbook.limits.check import Standing
 from flatbook.limits.pretrade import PreTrade, check_batch
 from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
 from flatbook.orders.columns import Purpose
@@ -118,15 +119,15 @@ NO_FILLS = BurstFills(filled={}, goes_on={})
 
 
 def burst_rule(
-    pretrade: PreTrade, measures: tuple[str, ...], table: InstrumentTable, watched: Bools | None, quotes: int
+    pretrade: PreTrade, standing: Standing, table: InstrumentTable, watched: Bools | None, quotes: int
 ) -> BurstRule | None:
     """The rule of one cycle; None where every order counts in full.
 
     Parameters
     ----------
     pretrade : PreTrade
-    measures : tuple of str
-        Of each limit, as its numbers are in `pretrade`.
+    standing : Standing
+        That it was made of.
     table : InstrumentTable
     watched : bool[n_rows], optional
         Series whose quotes a protection watches; the quotes of others count in full.
@@ -144,7 +145,7 @@ def burst_rule(
     groups = np.zeros(n_limits, dtype=np.int64)
     np.add.at(groups, limit[np.unique(pretrade.shape[:, 1], return_index=True)[1]], 1)
     alone = np.minimum(quotes * of_line, ORDERS_OF_A_QUOTE * keys)
-    once = np.array([measure in _ONCE for measure in measures], dtype=np.bool_)
+    once = np.array([bound.limit.measure.value in _ONCE for bound in standing.bounds], dtype=np.bool_)
     rates = (pretrade.shape[:, 0] == ORDER) & ~once[limit]
     factor = np.where(groups[limit] == 1, alone, quotes * of_limit[limit]).astype(np.float64)
     return BurstRule(
@@ -264,7 +265,7 @@ def _share(pretrade: PreTrade, rule: BurstRule) -> Floats:
     group, limit = pretrade.shape[:, 1], pretrade.shape[:, 2]
     below = pretrade.top[group] - pretrade.level
     left = pretrade.room[limit] + below
-    left = np.where(pretrade.shared[limit] == 1, np.minimum(left, below), left)
+    left = np.where(pretrade.shared[limit] == 1, np.maximum(left, below), left)
     return np.where(
         rule.rates,
         np.inf,

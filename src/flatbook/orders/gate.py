@@ -144,10 +144,8 @@ def prepare_gate(
     unknown = standing.unknown[hard] & step
     tradable = (table.expiry_ns == 0) | (table.expiry_ns > market.now_ns)
     told = np.isfinite(prices.theo) & np.isfinite(prices.vega)
-    measures = tuple(bound.limit.measure.value for bound in standing.bounds)
-    rule = burst_rule(
-        pretrade, measures, table, None if watched is None else watched & tradable, terms.burst_quotes
-    )
+    some = None if watched is None else watched & tradable
+    rule = burst_rule(pretrade, standing, table, some, terms.burst_quotes)
     return Gate(
         terms=terms,
         now_ns=market.now_ns,

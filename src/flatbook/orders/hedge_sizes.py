@@ -46,10 +46,15 @@ def fit_hedges(hedges: WantedHedges, prepared: Gate) -> WantedHedges:
     """
     if not hedges.row.size:
         return hedges
-    works = _works(prepared)[_key(hedges.row, hedges.side)]
+    key, n = _key(hedges.row, hedges.side), 2 * prepared.quantity.size
+    working = prepared.working
+    at = working.alive & (working.purpose == Purpose.HEDGE)
+    whose = _key(working.row[at], working.side[at])
+    works = np.bincount(whose, weights=working.open[at], minlength=n)[key].astype(np.int64)
+    begun = np.bincount(whose, weights=working.filled[at], minlength=n)[key] > 0.0
     quantity = np.where(hedges.quantity > works, works + _room(hedges, works, prepared), hedges.quantity)
     most = _most(hedges, prepared)
-    part = np.where(works > 0, np.minimum(works, most), most)
+    part = np.where(begun, np.minimum(works, most), most)
     quantity = np.where(quantity > most, part, quantity)
     return replace(hedges, quantity=quantity).take(quantity > 0)
 
@@ -127,14 +132,6 @@ def _most(hedges: WantedHedges, prepared: Gate) -> Ints:
     by_worth = np.floor(terms.notional_order_max_usd / np.where(told, each, 1.0))
     bounds = told & (by_worth >= 1.0)
     return np.where(bounds, np.minimum(most, by_worth), most).astype(np.int64)
-
-
-def _works(prepared: Gate) -> Ints:
-    """Contracts of hedges at work, by key."""
-    working = prepared.working
-    at = working.alive & (working.purpose == Purpose.HEDGE)
-    key = _key(working.row[at], working.side[at])
-    return np.bincount(key, weights=working.open[at], minlength=2 * prepared.quantity.size).astype(np.int64)
 
 
 def _key(row: Ints, side: Ints) -> Ints:

@@ -16,21 +16,21 @@ from flatbook.model.events import Fill
 from flatbook.model.order_events import KillSet, OpenOrdersTold, OrdersAnswered
 from flatbook.model.order_terms import OrderTerms
 from flatbook.model.table import Bools, InstrumentTable, Ints
-from flatbook.orders.burst import BurstFills, burst_fills
+from flatbook.orders.burst import burst_fills
 from flatbook.orders.burst_sizes import within_burst
-from flatbook.orders.gate import Verdicts, gate, prepare_gate
+from flatbook.orders.gate import gate, prepare_gate
 from flatbook.orders.hedge_sizes import RefusedHedge, fit_hedges, refused_hedges
 from flatbook.orders.kill import (
     Kills,
-    KillStanding,
     Stopped,
     kill_standings,
     latch_kill_limits,
     set_kill,
     stopped_by,
 )
+from flatbook.orders.outgoing import Outgoing
 from flatbook.orders.rate import Buckets, full_buckets
-from flatbook.orders.reconcile import Commands, passed, reconcile, send
+from flatbook.orders.reconcile import passed, reconcile, send
 from flatbook.orders.state import (
     WorkingOrders,
     answer_orders,
@@ -79,22 +79,6 @@ class Outbox:
     )  # by client id: contracts of quotes filled in bursts that are not over
     refused_hedges: tuple[RefusedHedge, ...] = ()  # of the last cycle
     strange: tuple[int, ...] = ()  # client ids that a venue told of and nobody knows: a person must look
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outgoing:
-    """What leaves after one cycle, and what was held back."""
-
-    commands: Commands  # that leave
-    wanted: Commands  # as reconciled, before the gate
-    verdicts: Verdicts  # of the new orders and replacements among `wanted`
-    stopped: Stopped
-    kills: tuple[KillStanding, ...]
-    buckets: Buckets
-    bursts: BurstFills
-    refused_hedges: tuple[RefusedHedge, ...]
-    ended: Bools  # of what worked before: contracts that expired long ago, of which the venue says nothing
-    next_id: int  # client id of the first new order among `commands`
 
 
 def see_order_event(
@@ -178,9 +162,9 @@ def outgoing(
     prepared = prepare_gate(
         values, market, exposure, quotes.half_spread, standing, pretrade, working, stopped, terms, watched
     )
-    at_market = fit_hedges(wanted_hedges(hedges, values, market), prepared)
-    proposed = _wanted_quotes(quotes, values, price, market, size_least)
-    shown = within_burst(proposed, at_market, prepared)
+    whole = wanted_hedges(hedges, values, market)
+    at_market = fit_hedges(whole, prepared)
+    shown = within_burst(_wanted_quotes(quotes, values, price, market, size_least), whole, prepared)
     wanted = reconcile(working, shown, at_market, stopped, terms, market.now_ns)
     buckets = outbox.buckets or full_buckets(1, terms, market.now_ns)
     cancels = wanted.take(wanted.cancels)

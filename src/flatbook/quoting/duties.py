@@ -307,7 +307,7 @@ def legal_sizes(duties: tuple[DutyNow, ...], n: int, least: int) -> tuple[Ints, 
 
 def count_quotes(
     held: HeldDuty,
-    rows: Ints,
+    rows: Ints | None,
     bid: Ints,
     ask: Ints,
     bid_size: Ints,
@@ -316,13 +316,13 @@ def count_quotes(
     around: Around,
     now_ns: int,
 ) -> None:
-    """Tell a duty which quotes of some series are at work: those that meet it count from now on.
+    """Tell a duty which quotes are at work: those that meet it count from now on.
 
     Parameters
     ----------
     held : HeldDuty
-    rows : int64[k]
-        Each once.
+    rows : int64[k] or None
+        The series that the columns are of, each once; None: all.
     bid, ask, bid_size, ask_size, frozen
         k rows each, as are those of `around`.
     around : Around
@@ -333,8 +333,11 @@ def count_quotes(
         most = _widest(held.terms.rule, prices[0], around, now_ns)
         legal = meets(held.terms.rule, prices[0], prices[1], bid_size, ask_size, most)
     legal &= ~frozen
-    changed = (legal & held.duty.in_duty[rows]) != held.duty.quoted[rows]
-    quotes_changed(held.duty, now_ns, rows[changed], legal[changed])
+    in_duty, quoted = held.duty.in_duty, held.duty.quoted
+    if rows is not None:
+        in_duty, quoted = in_duty[rows], quoted[rows]
+    changed = np.flatnonzero((legal & in_duty) != quoted)
+    quotes_changed(held.duty, now_ns, changed if rows is None else rows[changed], legal[changed])
     held.counted_ns = now_ns
 
 

@@ -179,9 +179,13 @@ def see_quotes_at_work(
     now_ns : int
         Not before the last call.
     """
-    if state.duties:
-        state.around = around(market, _hands(state.by_hand, market.table.underlyings))
-        see_quotes_between(state, np.arange(bid.size), bid, ask, bid_size, ask_size, now_ns)
+    if not state.duties or state.watched is None:
+        return
+    _run_told(state, now_ns)
+    frozen, _ = frozen_rows(state.watched, now_ns)
+    state.around = around(market, _hands(state.by_hand, market.table.underlyings))
+    for held in state.duties:
+        count_quotes(held, None, bid, ask, bid_size, ask_size, frozen, state.around, now_ns)
 
 
 def see_quotes_between(

@@ -8,7 +8,7 @@ from flatbook.engine.cycle import Cycle
 from flatbook.model.errors import InvalidValueError
 from flatbook.model.obligation_terms import Pooled
 from flatbook.orders.columns import REASON_TEXT, Reason
-from flatbook.orders.outbox import Outgoing
+from flatbook.orders.outgoing import Outgoing
 from flatbook.orders.reconcile import WHY_TEXT, Action, Why
 from flatbook.quoting.duties import DutyNow
 from flatbook.quoting.legal_quotes import Ground
