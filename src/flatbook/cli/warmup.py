@@ -13,6 +13,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from flatbook.hedging.offset_plan import plan_offset
+from flatbook.hedging.offset_problem import OffsetProblem, OffsetRows, OffsetSeries
 from flatbook.kernel_cache import kernel_folder
 from flatbook.kernels import (
     american_greeks,
@@ -182,6 +184,7 @@ FAMILIES: dict[str, tuple[Step, ...]] = {
             np.ones((1, 1)), _ONE, _ONE, _ONE, _ONE, _ONE, _ONE, _ONE, 1, np.ones(2)
         ),
     ),
+    "option offsets": (lambda: plan_offset(_small_offset()),),
     "European implied volatilities": (lambda: european_vol.implied_vol_european(*_QUOTE),),
     "surfaces": (_fit_surface,),
 }
@@ -190,8 +193,25 @@ EUROPEAN_FAMILIES = (
     "European values",
     "sums of a book",
     "hedges",
+    "option offsets",
     "surfaces",
 )
+
+
+def _small_offset() -> OffsetProblem:
+    """Three legs of which one may be traded, with a row that binds: every kernel of a plan is called."""
+    n = 3
+    rows = OffsetRows(
+        names=("row",), value=np.array([30.0]), per_contract=np.array([[-1.0], [-2.0], [1.0]]), low=np.array([-5.0]),
+        high=np.array([5.0]), scale=np.array([5.0]), weight=np.ones(1),
+    )  # fmt: skip
+    most = np.full(n, 20, dtype=np.int64)
+    return OffsetProblem(
+        series=tuple(OffsetSeries(name=str(j), underlying="U", shares=1.0) for j in range(n)),
+        exposure=np.array([100.0, -50.0]), per_contract=np.array([[-5.0, 0.0], [0.0, 5.0], [-3.0, 1.0]]),
+        covariance=np.array([[1.0, 0.2], [0.2, 1.0]]), aversion_per_usd=1e-2, buy_cost_usd=np.ones(n), sell_cost_usd=np.ones(n),
+        most_bought=most, most_sold=most, lot=np.ones(n, dtype=np.int64), rows=rows, legs_max=1, breach_usd=1e4,
+    )  # fmt: skip
 
 
 def families_for(table: InstrumentTable) -> tuple[str, ...]:

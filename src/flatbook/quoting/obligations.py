@@ -231,8 +231,9 @@ def headroom(duty: Duty, now_ns: int) -> Headroom:
     left_ns = max(duty.closes_ns - duty.as_of_ns, 0)
     rows = np.flatnonzero(duty.in_duty)
     of = duty.pool_of[rows]
-    until_ns = np.minimum(duty.ends_ns[rows], duty.closes_ns)
-    each_ns = np.maximum(until_ns - duty.as_of_ns, 0) + duty.later_ns[rows]
+    each_ns = duty.later_ns[rows] + left_ns
+    if duty.next_end_ns < duty.closes_ns:
+        each_ns -= duty.closes_ns - np.clip(duty.ends_ns[rows], duty.as_of_ns, duty.closes_ns)
     to_come = np.zeros(duty.n_duty.size, np.int64)
     if duty.rule.measured is Measured.SERIES_SECONDS:
         np.add.at(to_come, of, each_ns)
