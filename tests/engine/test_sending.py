@@ -20,11 +20,13 @@ from flatbook.model.events import (
     UnderlyingQuoted,
 )
 from flatbook.model.instruments import Side
+from flatbook.model.obligation_terms import ObligationRule, WidthBand
 from flatbook.model.order_events import KillScope, KillSet, OpenOrdersTold, OrderNews, OrdersAnswered
 from flatbook.model.order_terms import OrderTerms
 from flatbook.model.parameters import Limit, LimitMeasure
+from flatbook.model.quoting_terms import DutyTerms
 from flatbook.orders.columns import Purpose, Reason
-from flatbook.orders.reconcile import Action
+from flatbook.orders.reconcile import Action, Why
 from flatbook.orders.state import OrderState
 from tests.worlds import NOW_NS, index_chain, index_desk, index_facts
 
@@ -85,9 +87,10 @@ class Venue:
         )  # fmt: skip
 
 
-def sending(*, limits=(), hedging=None, **terms):
+def sending(*, limits=(), hedging=None, duties=(), **terms):
     """A venue with the index desk on it, after its first cycle."""
     the_desk = replace(index_desk(), orders=OrderTerms(**({"send": True, "venue": "east"} | terms)))
+    the_desk = replace(the_desk, duties=duties)
     if hedging:
         the_desk = replace(the_desk, hedging=replace(the_desk.hedging, **hedging))
     venue = Venue(State())
@@ -358,6 +361,26 @@ def test_a_list_of_another_venue_ends_nothing():
     assert venue.state.outbox.strange == (7,)
     venue.tell(replace(told, venue="east"))
     assert len(live(venue)) == 1
+
+
+def test_what_a_duty_asks_of_quotes_at_work_reaches_them():
+    """Ten contracts at least, no wider than 50: a quote with six left is made whole at once, though nothing refills it."""
+    rule = ObligationRule(time_share=0.9, widths=(WidthBand(width=50.0),), size_min=10)
+    duty = DutyTerms(venue="east", role="mm", rule=rule)
+    venue = sending(duties=(duty,), refill_share=0.0, requote_edge_usd=1e9)
+    row = venue.state.table.row_of(_CALL)
+    working = venue.state.outbox.working
+    at = np.flatnonzero(working.alive & (working.row == row) & (working.side < 0))[0]
+    left = int(working.open[at])
+    venue.tell(
+        Fill(
+            received_ns=venue.now_ns, fill_id="part", instrument=_CALL, side=Side.SELL, quantity=left - 6,
+            price_ticks=int(working.price_ticks[at]), traded_ns=venue.now_ns, client_id=int(working.client_id[at]),
+        )
+    )  # fmt: skip
+    cycle = venue.due()
+    assert cycle.quotes.in_duty[row]
+    assert Why.DUTY in cycle.outgoing.commands.why[cycle.outgoing.commands.orders.row == row]
 
 
 def test_orders_that_somebody_told_of_take_up_limits():

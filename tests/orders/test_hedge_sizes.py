@@ -1,5 +1,6 @@
 """Hedges never go past the delta that they are for, whatever fills, and large ones leave in parts."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -72,6 +73,17 @@ def test_what_moves_delta_the_other_way_or_elsewhere_holds_nothing():
     put = 2 if float(prepared(WorkingOrders()).delta_usd[2]) < 0.0 else 1
     assert float(prepared(WorkingOrders()).delta_usd[put]) < 0.0
     assert fit(at_work((put, -1, 1_000)), hedges((0, 1, 100))) == []
+
+
+def test_a_hedge_at_work_that_nobody_can_value_holds_every_other_of_its_underlying():
+    """It may move the delta either way."""
+    ready = prepared(at_work((1, 1, 1)))
+    delta = ready.delta_usd.copy()
+    delta[1] = np.nan
+    blind = replace(ready, delta_usd=delta)
+    for side in (1, -1):
+        assert fit_hedges(hedges((0, side, 100)), blind).row.size == 0
+        assert fit_hedges(hedges((5, side, 100)), blind).quantity.tolist() == [100]
 
 
 @pytest.mark.parametrize("seed", range(30))

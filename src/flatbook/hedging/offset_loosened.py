@@ -16,7 +16,7 @@ from flatbook.hedging.offset_whole import Work, whole_lots
 from flatbook.model.table import Floats, Ints
 
 _ROUNDS = 5
-_PASSES, _PAIRED = 30, 48  # of moves at the end; the best single moves that are tried in pairs
+_PASSES, _PAIRED = 30, 32  # of moves at the end; the best single moves that are tried in pairs
 _SIZES = (1, 2, 4, 8)  # lots of a move
 _TINY = 1e-9  # of what a plan makes least: what is no improvement
 _DIGITS = 1e-6  # of a share: what the relaxation's own end leaves
@@ -33,17 +33,17 @@ def loosened(problem: OffsetProblem, relaxed: Relaxation, found: Ints, work: Wor
     found : int64[n]
         The best plan that a search of the sum of breaches found.
     work : Work
-        Of each round.
+        Of all rounds together.
     """
     rows, looks = problem.rows, 0
     if rows.limit is None or np.unique(rows.limit).size == rows.limit.size or not problem.breach(found):
         return found, looks
     values = rows.value + (relaxed.lots * problem.lot) @ rows.per_contract
     share = problem.shares_of(problem.breach_of(values))
-    best, least = found, share
+    best, least, each = found, share, Work(looks=work.looks // _ROUNDS, looks_each=work.looks_each // 2)
     for turn in range(_ROUNDS):
         loose = _loose(problem, share * (1.0 + _DIGITS) + _DIGITS * (share > 0.0))
-        near = whole_lots(loose.whole, relax(loose.whole, problem.legs_max), problem.legs_max, work)
+        near = whole_lots(loose.whole, relax(loose.whole, problem.legs_max), problem.legs_max, each)
         looks += near.looks
         contracts = np.asarray(near.lots * problem.lot)
         if problem.worth_usd(contracts) < problem.worth_usd(best):

@@ -192,7 +192,8 @@ def _status(problem: OffsetProblem, contracts: Ints, after: Floats, infeasible: 
         if not contracts.any():
             return "nothing to do: every limit is met, and no trade removes risk worth its cost"
         if before.any():
-            return f"every limit is met: {np.count_nonzero(before)} were not before"
+            count = int(np.count_nonzero(before))
+            return f"every limit is met: {count} {'was' if count == 1 else 'were'} not before"
         return "every limit is met, as before; the risk removed is worth more than it costs"
     worst = int(np.argmax(after / rows.scale * rows.weight))
     told = (

@@ -18,7 +18,7 @@ class ProtectionReset(Event, frozen=True, kw_only=True):
 
 
 class DutySession(Event, frozen=True, kw_only=True):
-    """The session of a duty begins, where no calendar tells of it."""
+    """A session of a duty, where no calendar tells of it; it may be told ahead, and its end anew."""
 
     duty: str  # as venue/role
     opens_ns: int
