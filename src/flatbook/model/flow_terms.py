@@ -70,7 +70,9 @@ class AlphaTerms(Parameters, frozen=True, kw_only=True):
 
     underlying: str
     spot_pct_per_day: float = 0.0  # expected move of spot, percent of it a calendar day
-    vol_points_per_day: float = 0.0  # of volatilities at the reference tenors, a week to two years; others follow as risk does
+    vol_points_per_day: float = (
+        0.0  # of volatilities at the reference tenors, a week to two years; others follow as risk does
+    )
 
     def __post_init__(self) -> None:
         """Refuse what nobody expects."""

@@ -143,11 +143,8 @@ def outgoing(
     outbox : Outbox
     kills : Kills
         With those of this cycle's limits.
-    quotes, hedges, values, price, market, exposure, standing
+    quotes, hedges, values, price, market, exposure, standing, pretrade, terms
         Of this cycle.
-    pretrade : PreTrade
-        Of this standing.
-    terms : OrderTerms
     watched : bool[n_rows], optional
         Series whose quotes a protection watches.
     size_least : int64[n_rows], optional
@@ -167,10 +164,10 @@ def outgoing(
     shown = within_burst(_wanted_quotes(quotes, values, price, market, size_least), whole, prepared)
     wanted = reconcile(working, shown, at_market, stopped, terms, market.now_ns)
     buckets = outbox.buckets or full_buckets(1, terms, market.now_ns)
-    cancels = wanted.take(wanted.cancels)
-    verdicts = gate(wanted.take(~wanted.cancels).orders, prepared, buckets, cancels.orders.venue)
+    sends, cancels = wanted.take(~wanted.cancels).orders, wanted.take(wanted.cancels).orders
+    verdicts = gate(sends, prepared, buckets, cancels.venue)
     commands, left = passed(wanted, verdicts, terms)
-    refused = refused_hedges(outbox.refused_hedges, wanted.take(~wanted.cancels).orders, verdicts, market)
+    filled = burst_fills(outbox.filled, working, prepared.room, prepared.told, wanted.client_id, market.table)
     return Outgoing(
         commands=commands,
         wanted=wanted,
@@ -178,10 +175,8 @@ def outgoing(
         stopped=stopped,
         kills=kill_standings(kills, working, market.table, (terms.venue,)),
         buckets=left,
-        bursts=burst_fills(
-            outbox.filled, working, prepared.room, prepared.told, wanted.client_id, market.table
-        ),
-        refused_hedges=refused,
+        bursts=filled,
+        refused_hedges=refused_hedges(outbox.refused_hedges, sends, verdicts, market),
         ended=_expired(outbox.working, market.table, market.now_ns - _SURELY_EXPIRED_NS),
         next_id=outbox.working.next_id,
     )

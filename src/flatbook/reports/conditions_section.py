@@ -1,6 +1,7 @@
 """What holds for quotes beside value, price and limits, and what leaves for the venue: as the plan report keeps it."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -173,22 +174,37 @@ def _fast(cycle: Cycle) -> tuple[FastRow, ...]:
 
 
 def _escalations(cycle: Cycle) -> tuple[EscalationRow, ...]:
-    """By ground, the gravest first."""
-    quotes = cycle.quotes
+    """Of orders, then of quotes by ground, the gravest first."""
+    quotes, out = cycle.quotes, list(_of_orders(cycle))
     of = np.flatnonzero(quotes.escalated & cycle.table.is_option)
     grounds = quotes.ground[of]
-    out = []
     for code in sorted(set(grounds.tolist()), reverse=True):
         ground, rows = Ground(code), of[grounds == code].tolist()
-        out.append(
-            EscalationRow(
-                ground=ground.name.lower(),
-                text=GROUND_TEXT[ground],
-                series=len(rows),
-                symbols=tuple(cycle.table.instruments[row].symbol for row in rows[:_SYMBOLS]),
-            )
-        )
+        out.append(_escalation(ground.name.lower(), GROUND_TEXT[ground], cycle, rows))
     return tuple(out)
+
+
+def _of_orders(cycle: Cycle) -> Iterator[EscalationRow]:
+    """Hedges that the gate refuses again and again, bursts beyond what was promised, kills of what nobody knows."""
+    left = cycle.outgoing
+    if left is None:
+        return
+    for one in left.refused_hedges:
+        if one.escalated:
+            text = f"the gate has refused this hedge {one.cycles} times in a row: {REASON_TEXT[one.reason]}"
+            yield _escalation("hedge refused", text, cycle, [one.row])
+    for name in left.bursts.beyond:
+        text = f"{name}: more watched quotes filled in a burst than burst_quotes promises"
+        yield EscalationRow(ground="burst", text=text, series=0, symbols=())
+    for kill in left.kills:
+        if not kill.known:
+            text = f"a kill of {kill.scope.value} {kill.name!r} stops nothing: no such name"
+            yield EscalationRow(ground="kill", text=text, series=0, symbols=())
+
+
+def _escalation(ground: str, text: str, cycle: Cycle, rows: list[int]) -> EscalationRow:
+    symbols = tuple(cycle.table.instruments[row].symbol for row in rows[:_SYMBOLS])
+    return EscalationRow(ground=ground, text=text, series=len(rows), symbols=symbols)
 
 
 def _commands(left: Outgoing) -> tuple[CommandRow, ...]:
