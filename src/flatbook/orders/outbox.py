@@ -160,9 +160,8 @@ def outgoing(
         values, market, exposure, quotes.half_spread, standing, pretrade, working, stopped, terms, watched
     )
     whole = wanted_hedges(hedges, values, market)
-    at_market = fit_hedges(whole, prepared)
     shown = within_burst(_wanted_quotes(quotes, values, price, market, size_least), whole, prepared)
-    wanted = reconcile(working, shown, at_market, stopped, terms, market.now_ns)
+    wanted = reconcile(working, shown, fit_hedges(whole, prepared), stopped, terms, market.now_ns)
     buckets = outbox.buckets or full_buckets(1, terms, market.now_ns)
     sends, cancels = wanted.take(~wanted.cancels).orders, wanted.take(wanted.cancels).orders
     verdicts = gate(sends, prepared, buckets, cancels.venue)
