@@ -11,7 +11,7 @@ from flatbook.reports.schema_offset import OffsetPlanOf, OffsetSection, OffsetTr
 if TYPE_CHECKING:
     from rich.console import Console
 
-_PACKAGES, _LEGS, _MENU, _ALTERNATIVES, _BOUNDS = 5, 5, 2, 2, 3
+_PACKAGES, _LEGS, _MENU, _ALTERNATIVES, _BOUNDS = 5, 5, 2, 1, 3
 
 _LABELS = {
     "delta_usd": "delta",
