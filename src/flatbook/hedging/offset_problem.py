@@ -209,8 +209,12 @@ class OffsetProblem:
 
     def breach(self, contracts: Ints) -> float:
         """The weighted shares by which limits are exceeded after the trades, each limit once."""
-        _, first = np.unique(self.rows.limits, return_index=True)
-        return float(self.shares_of(self.breaches(contracts))[first].sum())
+        return float(self.shares_of(self.breaches(contracts))[self._once].sum())
+
+    @cached_property
+    def _once(self) -> Ints:
+        """One row of each limit."""
+        return np.asarray(np.unique(self.rows.limits, return_index=True)[1])
 
     @property
     def row_price_usd(self) -> Floats:
