@@ -204,7 +204,7 @@ def test_a_fast_market_hedges_to_the_centre():
 
     assert abs(calm.delta_after_usd) > 0.5 * calm.band_usd
     assert abs(fast.delta_after_usd) <= 0.51 * SPOT
-    assert fast == all_fast
+    assert repr(fast) == repr(all_fast)  # a NaN is not itself
     assert "fast" in fast.reason
 
 

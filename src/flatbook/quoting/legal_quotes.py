@@ -207,7 +207,7 @@ def _far(exempt: Exemptions, facts: SeriesFacts, now_ns: int) -> Bools:
 def _months_ahead(day: np.datetime64, months: int) -> int:
     """UTC nanoseconds of the same day so many months ahead; of the month's last where it has no such day."""
     month = day.astype("datetime64[M]")
-    ahead = month + months
-    last = (ahead + 1).astype("datetime64[D]") - np.timedelta64(1, "D")
+    ahead = month + np.timedelta64(months, "M")
+    last = (ahead + np.timedelta64(1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")
     then = min(ahead.astype("datetime64[D]") + (day - month.astype("datetime64[D]")), last)
     return int(then.astype("datetime64[ns]").astype(np.int64))
