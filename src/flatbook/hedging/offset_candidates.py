@@ -28,7 +28,7 @@ from flatbook.model.measures import CALENDAR_DAYS, Measure
 from flatbook.model.offset_terms import OffsetTerms
 from flatbook.model.parameters import Desk
 from flatbook.model.table import Bools, Floats, Ints
-from flatbook.riskprice.cost import cost_per_contract, hedges_of, usd_per_price_unit
+from flatbook.riskprice.cost import cost_per_contract, hedges_of, tradable_contracts, usd_per_price_unit
 from flatbook.valuation.values import Values, usd_per_quote
 
 _PLACES = np.array([0.1, 0.25, 0.4, 0.6, 0.75, 0.9])  # of delta: between them the places on the smile
@@ -284,18 +284,10 @@ def _sizes(book: OffsetBook, rows: Ints, terms: OffsetTerms) -> Ints:
     for at in np.flatnonzero(~option).tolist():
         hedge = _hedge_of(book, int(rows[at]))
         if hedge is not None:
-            out[:, at] = np.minimum(out[:, at], _most_of(hedge, int(book.quantity[rows[at]])))
+            out[:, at] = np.minimum(
+                out[:, at], tradable_contracts(hedge, int(book.quantity[rows[at]]), passive=False)
+            )
     return out.astype(np.int64)
-
-
-def _most_of(hedge: HedgeTerms, held: int) -> tuple[float, float]:
-    """Contracts of a hedge instrument that may be bought and sold: what is short must be found, and sold on an uptick."""
-    long = max(held, 0)
-    found = np.inf if hedge.locate_contracts is None else long + hedge.locate_contracts
-    if hedge.short_sale_restricted:
-        found = long
-    bought = np.inf if hedge.most_bought is None else hedge.most_bought
-    return bought, min(found, np.inf if hedge.most_sold is None else hedge.most_sold)
 
 
 def _hedge_of(book: OffsetBook, row: int) -> HedgeTerms | None:

@@ -8,15 +8,15 @@ import math
 from dataclasses import dataclass
 
 from flatbook.exposure.aggregate import Exposure
+from flatbook.exposure.factor_prior import UNVERIFIED
 from flatbook.hedging.cross import effectiveness
 from flatbook.market.view import MarketView
 from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.measures import CALENDAR_DAYS, Measure
 from flatbook.model.parameters import Desk
-from flatbook.riskprice.cost import cost_per_contract, hedges_of, usd_per_price_unit
+from flatbook.riskprice.cost import cost_per_contract, hedges_of, tradable_contracts, usd_per_price_unit
 from flatbook.valuation.values import Values
 
-UNVERIFIED = "default, unverified"
 _EXACT = "the underlying itself"
 
 
@@ -103,7 +103,7 @@ def _product(
     if not (delta > 0.0 and math.isfinite(delta) and math.isfinite(cost)):
         return None
     held, lot = int(exposure.quantity[row]), terms.lot
-    located = math.inf if terms.locate_contracts is None else max(held, 0) + terms.locate_contracts
+    bought, sold = tradable_contracts(terms, held, passive=True)
     years = desk.appetite.holding_days / CALENDAR_DAYS
     value = per_price * price
     return Product(
@@ -116,8 +116,8 @@ def _product(
         carry_usd=terms.carry_rate * value * years,
         borrow_usd=terms.borrow_rate * value * years,
         held=held,
-        most_bought=_whole(math.inf if terms.most_bought is None else terms.most_bought, lot),
-        most_sold=_whole(min(located, math.inf if terms.most_sold is None else terms.most_sold), lot),
+        most_bought=_whole(bought, lot),
+        most_sold=_whole(sold, lot),
     )
 
 

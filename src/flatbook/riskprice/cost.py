@@ -1,12 +1,12 @@
-"""What it costs to trade delta away with each hedge instrument: half the spread and the fee, per USD of delta."""
+"""What it costs to trade delta away with each hedge instrument, half the spread and the fee per USD of delta, and how much may be traded."""
 
-import numpy as np
+import math
 
 from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.instruments import Payoff
 from flatbook.model.measures import Measure
 from flatbook.model.parameters import Desk
-from flatbook.model.table import Floats, InstrumentTable
+from flatbook.model.table import InstrumentTable
 from flatbook.valuation.values import Values
 
 
@@ -30,11 +30,6 @@ def hedges_of(desk: Desk, underlying: str) -> tuple[HedgeTerms, ...]:
     return tuple(terms for terms in desk.hedges if terms.instrument.underlying == underlying)
 
 
-def cheapest_costs(desk: Desk, table: InstrumentTable, values: Values) -> Floats:
-    """float64[n_underlyings]: USD to trade one USD of delta with the cheapest hedge; inf where there is none."""
-    return np.array([_cheapest(desk, table, values, name) for name in table.underlyings])
-
-
 def cost_per_delta_usd(terms: HedgeTerms, table: InstrumentTable, values: Values) -> float:
     """USD to trade one USD of delta with this hedge; inf where it has no price."""
     row = table.row_of(terms.instrument.symbol)
@@ -45,6 +40,14 @@ def cost_per_delta_usd(terms: HedgeTerms, table: InstrumentTable, values: Values
     return cost_per_contract(terms, per_price) / delta
 
 
-def _cheapest(desk: Desk, table: InstrumentTable, values: Values, underlying: str) -> float:
-    costs = [cost_per_delta_usd(terms, table, values) for terms in hedges_of(desk, underlying)]
-    return min(costs, default=float("inf"))
+def tradable_contracts(terms: HedgeTerms, held: int, *, passive: bool) -> tuple[float, float]:
+    """Contracts of a hedge that may be bought and sold by who holds `held`; infinite where nothing bounds them.
+
+    What is not held is sold short only where it was located (Regulation SHO 203(b)(1)); under a short-sale restriction only by who waits
+    for a price above the national best bid (rule 201): `passive`.
+    """
+    long = float(max(held, 0))
+    located = math.inf if terms.locate_contracts is None else long + terms.locate_contracts
+    short = long if terms.short_sale_restricted and not passive else located
+    bought = math.inf if terms.most_bought is None else float(terms.most_bought)
+    return bought, min(short, math.inf if terms.most_sold is None else float(terms.most_sold))

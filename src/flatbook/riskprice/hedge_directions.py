@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from flatbook.exposure.factors import SPOT, Factors
-from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.measures import Measure
 from flatbook.model.parameters import Desk
 from flatbook.model.table import Floats, InstrumentTable, Ints
-from flatbook.riskprice.cost import cost_per_delta_usd, hedges_of
+from flatbook.riskprice.cost import cost_per_delta_usd, hedges_of, tradable_contracts
 from flatbook.valuation.values import Values
 
 
@@ -41,7 +40,7 @@ def directions_of(
             cost, row = cost_per_delta_usd(terms, table, values), table.row_of(terms.instrument.symbol)
             if np.isfinite(cost) and np.isfinite(of.e[row]).all():
                 found.append((u, cost, row))
-                most[row] = _most(terms, int(quantity[row]))
+                most[row] = tradable_contracts(terms, int(quantity[row]), passive=False)
     found.sort()
     rows = np.array([row for _, _, row in found], dtype=np.int64)
     delta = np.abs(values.greeks[rows, Measure.DELTA_USD])
@@ -53,17 +52,6 @@ def directions_of(
         most_bought=contracts[:, 0] * delta,
         most_sold=contracts[:, 1] * delta,
     )
-
-
-def _most(terms: HedgeTerms, held: int) -> tuple[float, float]:
-    """Contracts that may be bought and sold."""
-    long = float(max(held, 0))
-    if terms.short_sale_restricted:
-        short = long
-    else:
-        short = np.inf if terms.locate_contracts is None else long + terms.locate_contracts
-    bought = np.inf if terms.most_bought is None else float(terms.most_bought)
-    return bought, min(short, np.inf if terms.most_sold is None else float(terms.most_sold))
 
 
 def in_the_underlying(cost: Floats, kinds: int) -> HedgeDirections:
