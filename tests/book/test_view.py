@@ -112,7 +112,7 @@ def test_no_array_can_be_written():
         getattr(seen, item.name) for item in fields(seen) if isinstance(getattr(seen, item.name), np.ndarray)
     ]
 
-    assert [array.flags.writeable for array in arrays] == [False] * 7
+    assert [array.flags.writeable for array in arrays] == [False] * 8
 
 
 def test_what_waits_and_what_conflicts_is_told():

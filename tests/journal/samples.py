@@ -26,6 +26,7 @@ from flatbook.model.events import (
 from flatbook.model.facts import Fact
 from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.instruments import Instrument, Kind, Payoff, Right, Settlement, Side, Style, TickBand
+from flatbook.model.lifecycle_events import Exercised, PositionAdjusted, SeriesSettled
 from flatbook.model.order_events import (
     KillScope,
     KillSet,
@@ -43,6 +44,7 @@ from flatbook.model.parameters import (
     UnderlyingTerms,
 )
 from flatbook.model.quoting_events import DutySession, ProtectionReset, ProtectionTripped
+from flatbook.model.venue_events import FeedSuspect, PositionsTold, Restarted, TradingHalted, VenueSession
 
 OPTION = Instrument(
     symbol="BTC-28JUN19-9000-P", underlying="BTC", option_class="BTC", kind=Kind.OPTION, multiplier=1.0,
@@ -99,6 +101,24 @@ FACTS: tuple[Fact, ...] = (
     ProtectionTripped(received_ns=NOW, scope="deribit/index/BTC", until_ns=NOW + 1),
     ProtectionReset(received_ns=NOW, scope="shadow/SPXW"),
     DutySession(received_ns=NOW, duty="eurex/regulatory", opens_ns=1, closes_ns=2, later_ns=3, new_period=False),
+    SeriesSettled(
+        received_ns=NOW, settlement_id="s-1", instrument="A", settlement_price=2933.68, settled_ns=NOW - 1, fee=0.5,
+    ),
+    Exercised(
+        received_ns=NOW, exercise_id="e-1", instrument="A", quantity=-3, exercised_ns=NOW - 1, delivered="SPY",
+        settlement_price=2933.68, account="M1", strategy="flow", fee=-0.5,
+    ),
+    PositionAdjusted(
+        received_ns=NOW, adjustment_id="a-1", instrument="A", quantity=-2, price_ticks=-7, owner="anna", reason="lost fill",
+        account="M1", strategy="flow",
+    ),
+    TradingHalted(received_ns=NOW, underlying="SPX", on=True, reason="news pending"),
+    FeedSuspect(received_ns=NOW, underlyings=("SPX", "VIX"), on=True, reason="messages 7 to 9 are missing"),
+    VenueSession(received_ns=NOW, venue="CBOE", up=True, orders_cancelled=True, reason="heartbeat"),
+    Restarted(received_ns=NOW, reason="new version"),
+    PositionsTold(
+        received_ns=NOW, venue="CBOE", asked_ns=NOW - 5, executions=9, symbols=("A", "B"), quantities=(3, -2),
+    ),
     CycleDue(received_ns=NOW, reason="timer"),
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from flatbook.engine.residual import left_behind
 from flatbook.exposure.factor_prior import ONE_MONTH
 from flatbook.exposure.factors import GAMMA, LEVELS, SPOT
 from flatbook.exposure.residual_ledger import RiskKind
@@ -17,7 +18,7 @@ from flatbook.model.measures import Measure
 from flatbook.reports.columns import columns_of
 from flatbook.reports.console_lists import print_residual
 from flatbook.reports.html import render_html
-from flatbook.reports.ledger import STATED, residual_ledger_of, told_of
+from flatbook.reports.ledger import STATED, residual_ledger_of
 from flatbook.reports.leftover import residual_of
 from flatbook.reports.missing import Missing
 from flatbook.reports.numbers import magnitude
@@ -30,7 +31,7 @@ def _kinds(told):
 
 
 def test_a_hedge_leaves_direction_volatility_and_its_execution(cycle):
-    told = told_of(cycle)
+    told = left_behind(cycle)
     (hedge,) = [one for one in cycle.hedges if one.chosen]
     execution = next(entry for entry in told.ledger.entries if entry.kind is RiskKind.EXECUTION)
     traded = abs(hedge.chosen.delta_after_usd - hedge.delta_before_usd)
@@ -44,16 +45,16 @@ def test_a_hedge_leaves_direction_volatility_and_its_execution(cycle):
 
 def test_owners_are_those_of_the_limits(cycle):
     """Nobody's own limit: the limits' owner is risk; where there is none, the desk."""
-    told = told_of(cycle)
+    told = left_behind(cycle)
 
     assert {entry.owner for entry in told.ledger.entries} == {"risk"}
     nobody = replace(cycle, standing=replace(cycle.standing, limits=()))
-    assert {entry.owner for entry in told_of(nobody).ledger.entries} == {"index desk"}
+    assert {entry.owner for entry in left_behind(nobody).ledger.entries} == {"index desk"}
 
 
 def test_the_ledger_is_the_factor_model_but_for_what_that_does_not_tell(cycle):
     """Direction and volatility are the model's own to the bit; execution is not in the model."""
-    told = told_of(cycle)
+    told = left_behind(cycle)
     left = cycle.residual.exposure.by_underlying[0]
     factors = [Measure.DELTA_USD, Measure.VEGA_WEIGHTED_USD_PER_POINT, Measure.GAMMA_USD_PER_PCT]
     deviation = cycle.price.deviation[0, [SPOT, LEVELS.start + ONE_MONTH, GAMMA]] * [1.0, 1.0, 50.0]
@@ -66,7 +67,7 @@ def test_the_ledger_is_the_factor_model_but_for_what_that_does_not_tell(cycle):
 
 
 def test_another_models_difference_is_its_own_line(cycle):
-    told = told_of(cycle, model_usd2=1e12)
+    told = left_behind(cycle, model_usd2=1e12)
 
     assert told.against.not_in_ledger == pytest.approx(1e12 - told.against.in_both)
 
@@ -80,7 +81,7 @@ def test_a_proxy_in_the_book_leaves_the_basis_that_the_plan_reports(cycle):
     held = replace(
         cycle, residual=replace(cycle.residual, exposure=replace(after, quantity=quantity, by_row=by_row))
     )
-    (entry,) = [e for e in told_of(held).ledger.entries if e.kind is RiskKind.BASIS]
+    (entry,) = [e for e in left_behind(held).ledger.entries if e.kind is RiskKind.BASIS]
     (reported,) = residual_of(held, columns_of(held), Missing()).basis
 
     assert entry.source == "SPY"
@@ -98,7 +99,7 @@ def _with_event(cycle, *, at_days=0.5, move_sd=0.04, reason=""):
 def test_an_event_counts_what_the_book_that_is_left_makes_of_its_move(cycle):
     """Two moves alike, by full revaluation: mean and variance written out."""
     held = _with_event(cycle)
-    (entry,) = [e for e in told_of(held).ledger.entries if e.kind is RiskKind.EVENT]
+    (entry,) = [e for e in left_behind(held).ledger.entries if e.kind is RiskKind.EVENT]
     moves = np.expm1(np.array([-0.04, 0.04]))
     pnl = pnl_by_underlying(held.residual.exposure.quantity, held.values, held.market, moves, np.zeros(1))[
         0, :, 0
@@ -111,14 +112,14 @@ def test_an_event_counts_what_the_book_that_is_left_makes_of_its_move(cycle):
 
 
 def test_an_event_beyond_the_horizon_is_none(cycle):
-    assert RiskKind.EVENT not in _kinds(told_of(_with_event(cycle, at_days=1.5)))
+    assert RiskKind.EVENT not in _kinds(left_behind(_with_event(cycle, at_days=1.5)))
 
 
 def test_an_event_of_unknown_size_leaves_the_sum_unknown_with_its_reason(cycle):
     """Null in the report, never 0, and every null is explained."""
     missing = Missing()
     section = residual_ledger_of(
-        told_of(_with_event(cycle, move_sd=float("nan"), reason="no expiry after it")), missing
+        left_behind(_with_event(cycle, move_sd=float("nan"), reason="no expiry after it")), missing
     )
     raw = msgspec.json.encode({"residual": {"ledger": section}, "reasons": missing.reasons()})
 
@@ -129,7 +130,7 @@ def test_an_event_of_unknown_size_leaves_the_sum_unknown_with_its_reason(cycle):
 
 
 def test_the_section_is_sorted_and_its_shares_add_up(cycle):
-    section = residual_ledger_of(told_of(_with_event(cycle)), Missing())
+    section = residual_ledger_of(left_behind(_with_event(cycle)), Missing())
     shares = [row.share_of_variance for row in section.entries]
 
     assert shares == sorted(shares, reverse=True)
@@ -140,7 +141,7 @@ def test_the_section_is_sorted_and_its_shares_add_up(cycle):
 
 def test_series_without_a_value_count_at_their_worst(hurt_cycle):
     """The underlying without a price leaves the sum unknown, with a reason."""
-    told, missing = told_of(hurt_cycle), Missing()
+    told, missing = left_behind(hurt_cycle), Missing()
     section = residual_ledger_of(told, missing)
 
     assert any(entry.reason for entry in told.ledger.entries)
@@ -149,7 +150,7 @@ def test_series_without_a_value_count_at_their_worst(hurt_cycle):
 
 
 def test_a_flat_desk_leaves_nothing(empty_cycle):
-    told = told_of(empty_cycle)
+    told = left_behind(empty_cycle)
 
     assert told.ledger.entries == ()
     assert residual_ledger_of(told, Missing()).totals.deviation_usd == 0.0
@@ -218,7 +219,7 @@ def test_every_leg_has_its_execution_and_one_that_is_worked_says_its_own(cycle):
     worked = replace(way, symbol="SPY", minutes=30.0, deviation_usd=123.0, expected_cost_usd=77.0)
     two = replace(hedge, legs=(leg, other), schedule=(way, worked))
     hedges = tuple(two if one is hedge else one for one in cycle.hedges)
-    told = told_of(replace(cycle, hedges=hedges))
+    told = left_behind(replace(cycle, hedges=hedges))
     first, second = (entry for entry in told.ledger.entries if entry.kind is RiskKind.EXECUTION)
 
     assert (first.source, second.source) == (leg.symbol, "SPY")

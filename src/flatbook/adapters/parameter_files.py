@@ -106,7 +106,7 @@ def _check_values(
         message, _, at = str(e).partition(" - at ")
         found = message if at.startswith("`$") else str(e)
         inner = _place_of(at.strip("`").removeprefix("$")) if at.startswith("`$") else ()
-        action = "correct it; docs/margin says what each key means"
+        action = "correct it; the docs say what each key means"
         findings.add((*place, *inner), found=found, expected="a value of the key's type", action=action)
 
 

@@ -1,5 +1,5 @@
 """Book: what we hold.
 
-In: fills, corrections and busts. Out: positions, cash and fees per instrument row.
+In: fills, corrections and busts, settlements, exercises and adjustments. Out: positions, cash and fees per instrument row.
 Holds: each counts once, in any order; a fill and its bust leave no trace.
 """

@@ -2,9 +2,10 @@
 
 Every sum is a whole number, so that taking a fill out again leaves exactly what was there before it. A fee that is
 no number cannot be summed: such fills are counted, and the position's fees are unknown while one remains.
+A series that is over is not here: its payoff is taken times the sum of its fills, whenever they come (`book.lifecycle`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, nan
 
 from flatbook.model.events import Capacity, Fill
@@ -12,6 +13,7 @@ from flatbook.model.instruments import Side
 
 FEE_UNITS = 1_000_000_000  # fees count in billionths of the currency: each fee rounds once, the sum is exact
 INVERSE_UNITS = 10**18  # contracts per tick of price count in these: each fill rounds once, the sum is exact
+TICK_UNITS = 1_000_000_000  # a payoff or strike counts in billionths of a tick: each rounds once a contract, the sum is exact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class Position:
     fills: int = 0  # live fills
     fees_unknown: int = 0  # live fills whose fee is no number
     prices_not_positive: int = 0  # live fills at a price without a reciprocal
+    movements: int = 0  # exercises, deliveries and adjustments
+    moved_units: int = 0  # their cash: contracts times billionths of a tick, received less paid
 
     @property
     def fees(self) -> float:
@@ -48,6 +52,17 @@ class Position:
 
 
 FLAT = Position()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """What something else than a trade adds to a position: an exercise, a delivery, an adjustment."""
+
+    quantity: int  # contracts, plus gained
+    cash_units: int = 0  # contracts times billionths of a tick, received less paid
+    inverse_units: int = 0  # contracts / price_ticks, for coin-settled futures
+    fee: float = 0.0  # currency paid; NaN where nobody knows
+    prices_not_positive: int = 0
 
 
 def terms_of(fill: Fill) -> FillTerms:
@@ -76,6 +91,22 @@ def after_correction(position: Position, old: FillTerms, new: FillTerms) -> Posi
     return after_fill(after_bust(position, old), new)
 
 
+def after_movement(position: Position, movement: Movement) -> Position:
+    """The position once contracts came or went without a trade; turnover stays."""
+    fee = movement.fee * FEE_UNITS
+    known = isfinite(fee)
+    return replace(
+        position,
+        quantity=position.quantity + movement.quantity,
+        inverse_units=position.inverse_units + movement.inverse_units,
+        fee_units=position.fee_units + (round(fee) if known else 0),
+        fees_unknown=position.fees_unknown + (not known),
+        prices_not_positive=position.prices_not_positive + movement.prices_not_positive,
+        movements=position.movements + 1,
+        moved_units=position.moved_units + movement.cash_units,
+    )
+
+
 def _moved(position: Position, terms: FillTerms, sign: int) -> Position:
     contracts = sign * terms.quantity
     bought = contracts if terms.side is Side.BUY else 0
@@ -95,6 +126,8 @@ def _moved(position: Position, terms: FillTerms, sign: int) -> Position:
         fills=position.fills + sign,
         fees_unknown=position.fees_unknown + (0 if fee_known else sign),
         prices_not_positive=position.prices_not_positive + (0 if terms.price_ticks > 0 else sign),
+        movements=position.movements,
+        moved_units=position.moved_units,
     )
 
 

@@ -11,10 +11,21 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from flatbook.book.position import FLAT, FillTerms, Position, after_bust, after_fill, terms_of
+from flatbook.book.position import (
+    FLAT,
+    FillTerms,
+    Movement,
+    Position,
+    after_bust,
+    after_fill,
+    after_movement,
+    terms_of,
+)
 from flatbook.model.events import Capacity, Fill, FillBusted, FillCorrected
+from flatbook.model.lifecycle_events import BookChange, Exercised, PositionAdjusted, SeriesSettled
 
 NoticeEvent = FillCorrected | FillBusted
+BookEvent = Fill | NoticeEvent | BookChange
 _ENCODER = msgspec.msgpack.Encoder()
 
 
@@ -22,8 +33,8 @@ _ENCODER = msgspec.msgpack.Encoder()
 class Conflict:
     """One id that came with two contents: what we hold to, and what we refused."""
 
-    held: Fill | NoticeEvent
-    refused: Fill | NoticeEvent
+    held: BookEvent
+    refused: BookEvent
 
 
 @dataclass(slots=True, eq=False)
@@ -45,9 +56,25 @@ class Case:
     terms: FillTerms | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What a contract of a series that is over was worth."""
+
+    event: SeriesSettled
+    units: int  # billionths of a tick; of a coin-settled future contracts / price_ticks, as `Position.inverse_units`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """An exercise or adjustment, and the contracts it moved: (row, contracts), plus gained."""
+
+    event: Exercised | PositionAdjusted
+    contracts: tuple[tuple[int, int], ...]
+
+
 @dataclass(slots=True, eq=False)
 class Book:
-    """Positions by instrument row, and every fill, correction and bust seen."""
+    """Sums of fills, exercises and adjustments by instrument row, which series are over, and every event seen."""
 
     positions: dict[int, Position] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
@@ -60,14 +87,18 @@ class Book:
     moved: set[int] = field(default_factory=set)  # rows whose position changed since somebody last asked
     held: dict[tuple[int, str, str], int] = field(
         default_factory=dict
-    )  # net contracts by row, account and strategy; no zeros
+    )  # net contracts by row, account and strategy, also of series that are over; no zeros
+    settlements: dict[str, tuple[int, SeriesSettled]] = field(default_factory=dict)  # row and event by id
+    settled: dict[int, Settlement] = field(default_factory=dict)  # by row of a series that is over
+    exercises: dict[str, Moved] = field(default_factory=dict)  # by id
+    adjustments: dict[str, Moved] = field(default_factory=dict)  # by id
 
 
 def book_fill(book: Book, row: int, fill: Fill) -> None:
     """Count a fill once, however often the venue repeats it, under the terms that now hold."""
     known = book.cases.get(fill.fill_id)
     if known is not None:
-        _note_conflict(book, known.fill, fill)
+        note_conflict(book, known.fill, fill)
         return
     hanging = tuple(_downstream(book, fill.fill_id))
     book.cases[fill.fill_id] = Case(fill, row)
@@ -89,13 +120,32 @@ def positions_moved(book: Book) -> tuple[tuple[int, int], ...]:
     """Row and net contracts of every position that changed since the last call, by row."""
     rows = sorted(book.moved)
     book.moved.clear()
-    return tuple((row, book.positions.get(row, FLAT).quantity) for row in rows)
+    return tuple((row, net_contracts(book, row)) for row in rows)
+
+
+def net_contracts(book: Book, row: int) -> int:
+    """Contracts held; none of a series that is over."""
+    return 0 if row in book.settled else book.positions.get(row, FLAT).quantity
+
+
+def move(book: Book, row: int, account: str, strategy: str, movement: Movement) -> None:
+    """Add what came or went without a trade."""
+    book.positions[row] = after_movement(book.positions.get(row, FLAT), movement)
+    book.moved.add(row)
+    _hold(book, (row, account, strategy), movement.quantity)
+
+
+def notices_of(book: Book, name: str) -> Iterator[NoticeEvent]:
+    """Every correction and bust that ends at the fill `name`."""
+    for notice in _downstream(book, name):
+        if notice.root == name:
+            yield notice.event
 
 
 def _post(book: Book, posted: dict[str, Notice], own: str, event: NoticeEvent) -> None:
     known = posted.get(own)
     if known is not None:
-        _note_conflict(book, known.event, event)
+        note_conflict(book, known.event, event)
         return
     meant = own not in book.cases and (posted is book.corrections or own not in book.corrections)
     hanging = tuple(_downstream(book, own)) if meant else ()
@@ -154,9 +204,8 @@ def _settle(book: Book, name: str) -> None:
     """Judge one fill afresh from all its notices."""
     case = book.cases[name]
     case.latest, case.busted = None, False
-    for notice in _downstream(book, name):
-        if notice.root == name:
-            _weigh(case, notice.event)
+    for event in notices_of(book, name):
+        _weigh(case, event)
     _restate(book, case)
 
 
@@ -168,11 +217,12 @@ def _heed(book: Book, case: Case, event: NoticeEvent) -> None:
 def _weigh(case: Case, event: NoticeEvent) -> None:
     if isinstance(event, FillBusted):
         case.busted = True
-    elif case.latest is None or _order(event) > _order(case.latest):
+    elif case.latest is None or order_of(event) > order_of(case.latest):
         case.latest = event
 
 
-def _order(event: FillCorrected) -> tuple[int, str]:
+def order_of(event: FillCorrected) -> tuple[int, str]:
+    """Of two corrections of one fill the greater holds."""
     return event.corrected_ns, event.correction_id
 
 
@@ -203,27 +253,31 @@ def _change(
     position = transition(book.positions.get(case.row, FLAT), terms)
     book.fills_with_capacity += sign * (terms.capacity is not Capacity.UNKNOWN)
     book.moved.add(case.row)
-    holder = (case.row, case.fill.account, case.fill.strategy)
-    held = book.held.pop(holder, 0) + sign * terms.side * terms.quantity
-    if held:
-        book.held[holder] = held
-    if position.fills:
+    _hold(book, (case.row, case.fill.account, case.fill.strategy), sign * terms.side * terms.quantity)
+    if position.fills or position.movements:
         book.positions[case.row] = position
     else:
         assert position == FLAT, f"row {case.row}: no live fill, yet {position}"
         book.positions.pop(case.row, None)
 
 
+def _hold(book: Book, holder: tuple[int, str, str], gained: int) -> None:
+    held = book.held.pop(holder, 0) + gained
+    if held:
+        book.held[holder] = held
+
+
 def _own_id(event: NoticeEvent) -> str:
     return event.correction_id if isinstance(event, FillCorrected) else event.bust_id
 
 
-def _note_conflict(book: Book, held: Fill | NoticeEvent, again: Fill | NoticeEvent) -> None:
+def note_conflict(book: Book, held: BookEvent, again: BookEvent) -> None:
+    """Keep what came a second time under one id, where it says something else."""
     content = _content(again)
     if content != _content(held):
         book.conflicts.setdefault(content, Conflict(held=held, refused=again))
 
 
-def _content(event: Fill | NoticeEvent) -> bytes:
+def _content(event: BookEvent) -> bytes:
     """What the venue said, without when and where it reached us; bytes, so that NaN equals itself."""
     return _ENCODER.encode(msgspec.structs.replace(event, received_ns=0, sequence=0))

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from math import nan
+from math import isfinite, nan
 
 import numpy as np
 
-from flatbook.book.position import INVERSE_UNITS, Position
-from flatbook.book.state import Book, Conflict
+from flatbook.book.position import FEE_UNITS, FLAT, INVERSE_UNITS, TICK_UNITS, Position
+from flatbook.book.state import Book, Conflict, Settlement, net_contracts
 from flatbook.model.instruments import Kind, Payoff
-from flatbook.model.table import Floats, InstrumentTable, Ints
+from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +30,11 @@ class BookView:
 
     `cash` is such that cash plus what the position is worth is its P&L before fees, in the contract's currency:
     the premium received less paid for an option. A coin-settled future is worth -multiplier / price per contract in
-    that sum. NaN where it cannot be computed.
+    that sum. NaN where it cannot be computed. Of a series that is over nothing is held, and its payoff is cash.
     """
 
     quantity: Ints  # int64[n]: contracts, net
+    settled: Bools  # bool[n]: the series is over
     holdings: Holdings  # the same by account and strategy
     cash: Floats  # float64[n]: currency of the contract
     fees: Floats  # float64[n]: currency paid; NaN while the fee of a live fill is unknown
@@ -62,7 +63,8 @@ def view(book: Book, table: InstrumentTable) -> BookView:
     BookView
         Arrays of n rows, zero where nothing was traded.
     """
-    n, rows, positions = len(table.instruments), list(book.positions), list(book.positions.values())
+    of_row = {**dict.fromkeys(book.settled, FLAT), **book.positions}
+    n, rows, positions = len(table.instruments), list(of_row), list(of_row.values())
     assert all(row < n for row in rows), f"a position beyond the {n} rows of table version {table.version}"
     at = np.array(rows, dtype=np.intp)
     bought = _column(n, at, [position.bought for position in positions])
@@ -70,10 +72,11 @@ def view(book: Book, table: InstrumentTable) -> BookView:
     capacity_known = book.fills_with_capacity > 0
     customers = [(position.customer_bought, position.customer_sold) for position in positions]
     return BookView(
-        quantity=_column(n, at, [position.quantity for position in positions]),
-        holdings=holdings_of(book.held),
-        cash=_amounts(n, at, _cash_of(table), rows, positions),
-        fees=_amounts(n, at, lambda _, position: position.fees, rows, positions),
+        quantity=_column(n, at, [net_contracts(book, row) for row in rows]),
+        settled=_settled(n, book),
+        holdings=holdings_of({line: held for line, held in book.held.items() if line[0] not in book.settled}),
+        cash=_amounts(n, at, _cash_of(table, book.settled), rows, positions),
+        fees=_amounts(n, at, _fees_of(book.settled), rows, positions),
         bought=bought,
         sold=sold,
         customer_bought=_column(n, at, [each[0] for each in customers]) if capacity_known else sold,
@@ -124,13 +127,33 @@ def _amounts(
     return column
 
 
-def _cash_of(table: InstrumentTable) -> Callable[[int, Position], float]:
+def _settled(n: int, book: Book) -> Bools:
+    column = np.zeros(n, dtype=np.bool_)
+    column[list(book.settled)] = True
+    column.setflags(write=False)
+    return column
+
+
+def _fees_of(settled: dict[int, Settlement]) -> Callable[[int, Position], float]:
+    def fees(row: int, position: Position) -> float:
+        over = settled.get(row)
+        if over is None or not over.event.fee or position.fees_unknown:
+            return position.fees
+        fee = over.event.fee * FEE_UNITS
+        return (position.fee_units + round(fee)) / FEE_UNITS if isfinite(fee) else nan
+
+    return fees
+
+
+def _cash_of(table: InstrumentTable, settled: dict[int, Settlement]) -> Callable[[int, Position], float]:
     def cash(row: int, position: Position) -> float:
-        item = table.instruments[row]
+        item, over = table.instruments[row], settled.get(row)
+        payoff = 0 if over is None else position.quantity * over.units
         if item.kind is Kind.FUTURE and item.payoff is Payoff.INVERSE:
             if position.prices_not_positive:
                 return nan
-            return position.inverse_units / INVERSE_UNITS * item.ticks_per_unit * item.multiplier
-        return position.cash_ticks / item.ticks_per_unit * item.multiplier
+            return (position.inverse_units - payoff) / INVERSE_UNITS * item.ticks_per_unit * item.multiplier
+        units = position.cash_ticks * TICK_UNITS + position.moved_units + payoff
+        return units / (TICK_UNITS * item.ticks_per_unit) * item.multiplier
 
     return cash

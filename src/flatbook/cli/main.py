@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from flatbook import __version__
+from flatbook.cli.journal import journal_app
 from flatbook.cli.options import (
     AccountKind,
     Arrays,
@@ -35,6 +36,7 @@ from flatbook.cli.options import (
     Underlying,
     Working,
 )
+from flatbook.cli.simulate_command import simulate
 from flatbook.model.errors import FaultsError, FlatbookError
 
 app = typer.Typer(
@@ -45,6 +47,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+app.add_typer(journal_app, name="journal")
+app.command()(simulate)
 _BAD_INPUT = 2
 _TOLERANCE_HELP = "Error of a price that is welcome for speed, relative to max(price, 1 % of spot)."
 

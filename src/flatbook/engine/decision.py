@@ -10,6 +10,7 @@ import numpy as np
 
 from flatbook.engine.cycle import Cycle
 from flatbook.hedging.propose import Hedge
+from flatbook.model.measures import Measure
 from flatbook.quoting.ticks import NO_PRICE
 
 
@@ -71,7 +72,7 @@ def decision_of(cycle: Cycle) -> Decision:
             )
             for one in cycle.standing.limits
         ),
-        hedges=tuple(leg for one in cycle.hedges for leg in _legs(one)),
+        hedges=(*(leg for one in cycle.hedges for leg in _legs(one)), *_offset_legs(cycle)),
         symbols=tuple(cycle.table.instruments[row].symbol for row in quoted.tolist()),
         bid_ticks=tuple(quotes.bid[quoted].tolist()),
         ask_ticks=tuple(quotes.ask[quoted].tolist()),
@@ -102,6 +103,24 @@ def _legs(hedge: Hedge) -> Iterator[HedgeDecision]:
             delta_after_usd=leg.delta_after_usd,
         )
         before = leg.delta_after_usd
+
+
+def _offset_legs(cycle: Cycle) -> Iterator[HedgeDecision]:
+    """One for each leg of an option offset that leaves, by row."""
+    if cycle.offset_trades is None:
+        return
+    table, deltas = cycle.table, cycle.exposure.by_underlying[:, Measure.DELTA_USD].tolist()
+    for row in cycle.offset_trades.nonzero()[0].tolist():
+        u, quantity = int(table.underlying_of[row]), int(cycle.offset_trades[row])
+        before = deltas[u]
+        deltas[u] += quantity * float(cycle.values.greeks[row, Measure.DELTA_USD])
+        yield HedgeDecision(
+            underlying=table.underlyings[u],
+            symbol=table.instruments[row].symbol,
+            quantity=quantity,
+            delta_before_usd=before,
+            delta_after_usd=deltas[u],
+        )
 
 
 def _orders(cycle: Cycle) -> tuple[OrderDecision, ...]:

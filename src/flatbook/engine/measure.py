@@ -155,8 +155,8 @@ def with_reports(basis: Basis, held: Measurement, reports: Iterable[CapitalRepor
     return replace(basis, reported=told)
 
 
-def measure(quantity: Ints, basis: Basis) -> Measurement:
-    """Measure a book, int64[n_rows], of rows that the basis reaches."""
+def measure(quantity: Ints, basis: Basis, capital: Capital | None = None) -> Measurement:
+    """Measure a book, int64[n_rows], of rows that the basis reaches; `capital`, where it is known already, is not found again."""
     values, market, desk = basis.values, basis.market, basis.desk
     slides = slide_on(quantity, basis.cells, market)
     exposed = exposure_of(quantity, basis.factors)
@@ -165,7 +165,7 @@ def measure(quantity: Ints, basis: Basis) -> Measurement:
         exposure=aggregate(quantity, values, market, desk),
         slides=slides,
         gaps=gap(slides),
-        capital=capital_of(quantity, basis.capital_points, basis.capital_terms),
+        capital=capital or capital_of(quantity, basis.capital_points, basis.capital_terms),
         factors=exposed,
         risk=book_risk(exposed.complete.reshape(-1), basis.covariance),
         past=past_days(quantity, values, market),

@@ -62,8 +62,7 @@ def _is_hedge(state: State, symbol: str) -> bool:
 
 def see_orders(state: State, event: OrdersAnswered | OpenOrdersTold | KillSet) -> None:
     """Take what a venue says of orders of ours, or a kill; what works of quotes from now on, duties are told."""
-    venue = None if state.desk is None else state.desk.orders.venue
-    orders.see_order_event(state.outbox, event, venue)
+    orders.see_order_event(state.outbox, event, None if state.desk is None else state.desk.orders)
     match event:
         case OrdersAnswered():
             working = state.outbox.working
@@ -123,7 +122,7 @@ def kills_now(state: State, standing: Standing, now_ns: int) -> Kills:
     assert state.desk is not None, "a cycle is decided for a desk"
     if not state.desk.orders.send:
         return state.outbox.kills
-    return orders.kills_with_limits(state.outbox, standing, state.desk.orders, now_ns)
+    return orders.kills_with_limits(state.outbox, standing, state.table, state.desk.orders, now_ns)
 
 
 def leaving(
@@ -138,6 +137,7 @@ def leaving(
     standing: Standing,
     basis: Basis,
     conditions: Conditions,
+    offset: Ints | None = None,
 ) -> Outgoing | None:
     """What leaves for the venue; None where the desk only proposes."""
     assert state.desk is not None, "a cycle is decided for a desk"
@@ -158,6 +158,8 @@ def leaving(
         watched=quoting.watched_now(state.quoting, len(market.table.instruments)),
         size_least=legal_sizes(conditions.duties, len(market.table.instruments), 0)[0],
         beside=_beside(state, market),
+        withheld=conditions.withheld,
+        offset=offset,
     )
 
 

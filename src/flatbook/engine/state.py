@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from flatbook.book.state import Book
+from flatbook.engine.kept import Kept
 from flatbook.exposure.running import RunningExposure
 from flatbook.limits.state import LimitsState
 from flatbook.market.state import MarketState
@@ -37,5 +38,8 @@ class State:
         default_factory=dict
     )  # by underlying: contracts of a hedge decided on that are not done, and when some of it last was (0: never)
     hedged_ns: dict[str, int] = field(default_factory=dict)  # by underlying: when a hedge was last done
+    offset_ns: int = 0  # when an option offset was last solved to be sent; 0: never
+    offset_steps: dict[str, int] = field(default_factory=dict)  # by limit: the step at which it stood then
+    kept: Kept | None = None  # what the next cycle may build on
     running: RunningExposure | None = None  # of the last cycle's book and every fill since
     sequence: int = 0  # of the last event

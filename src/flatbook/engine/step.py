@@ -3,17 +3,26 @@
 This is the only file that knows the order of the rooms. Every arrow of the system diagram is a line of `decide`.
 """
 
-from dataclasses import replace
-from typing import assert_never
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypedDict, assert_never
 
 import numpy as np
 from msgspec.structs import replace as with_terms
 
-from flatbook.book.state import book_fill, bust_fill, correct_fill, positions_moved
+from flatbook.book.state import book_fill
 from flatbook.book.view import BookView
 from flatbook.book.view import view as book_view
 from flatbook.engine.cycle import Cycle
-from flatbook.engine.measure import Basis, Measurement, basis_of, measure, stand, what_if, with_reports
+from flatbook.engine.lifecycle import (
+    change_book,
+    compare_positions,
+    follow_book,
+    see_venue_news,
+    with_stops,
+)
+from flatbook.engine.measure import Basis, Measurement, basis_of, measure, stand, with_reports
+from flatbook.engine.offset_sending import offset_and_hedges, remember_offset
 from flatbook.engine.orders_and_quotes import (
     at_work,
     informed_usd,
@@ -27,19 +36,20 @@ from flatbook.engine.orders_and_quotes import (
     urgent_of,
 )
 from flatbook.engine.reported import remember_report
+from flatbook.engine.reprice import keep, moved_market, repriced_basis, still_as_fast, usable
 from flatbook.engine.state import State
 from flatbook.exposure.minimum_variance import coefficients_of, with_minimum_variance
 from flatbook.exposure.running import running
-from flatbook.exposure.scenario_sheets import scenario_sheets
-from flatbook.exposure.slides import MOVES, ladder
 from flatbook.hedging import propose as hedging
 from flatbook.hedging.following import estimated
 from flatbook.limits.activity import activity_at, count_fill, count_orders
 from flatbook.limits.check import Standing
-from flatbook.limits.drawdown import day_at
-from flatbook.limits.state import override_limit, remember, set_fast_market, set_limits
-from flatbook.margin.capital import Marginal, forecast, marginal_of
+from flatbook.limits.drawdown import Day, day_at
+from flatbook.limits.measured import Activity
+from flatbook.limits.state import as_read, override_limit, remember, set_fast_market, set_limits
+from flatbook.margin.capital import Marginal, marginal_of
 from flatbook.market.build import view as market_view
+from flatbook.market.dynamics_estimate import DynamicsEstimate
 from flatbook.market.event_memory import remember_events
 from flatbook.market.state import (
     grow,
@@ -77,11 +87,12 @@ from flatbook.model.events import (
 )
 from flatbook.model.facts import Fact, Told
 from flatbook.model.instruments import Instrument
+from flatbook.model.lifecycle_events import Exercised, PositionAdjusted, SeriesSettled
 from flatbook.model.order_events import KillSet, OpenOrdersTold, OrdersAnswered
 from flatbook.model.parameters import Desk
 from flatbook.model.quoting_events import DutySession, ProtectionReset, ProtectionTripped
 from flatbook.model.table import InstrumentTable, Ints
-from flatbook.orders.outbox import stopped_now
+from flatbook.model.venue_events import FeedSuspect, PositionsTold, Restarted, TradingHalted, VenueSession
 from flatbook.quoting import propose as quoting
 from flatbook.quoting.conditions import Conditions
 from flatbook.quoting.state import conditions_at, see_venue, up_to
@@ -89,6 +100,7 @@ from flatbook.riskprice.desk_charges import charges_of
 from flatbook.riskprice.desk_flow import desk_flow
 from flatbook.riskprice.hedge_directions import directions_of
 from flatbook.riskprice.price import RiskPrice, risk_price
+from flatbook.riskprice.riccati import ValueFunction
 from flatbook.valuation.spot_vol import dynamics_of, estimates_of
 from flatbook.valuation.values import Values, value
 
@@ -115,13 +127,17 @@ def step(state: State, event: Fact) -> Cycle | None:
         return None
     if state.desk is not None:
         up_to(state.quoting, state.desk, state.table, event.received_ns)
+    compare_positions(state)
     cycle = decide(state, event)
-    remember_quotes(state.market, state.table, cycle.market.status, event.received_ns)
-    remember_surfaces(state.market, cycle.market, cycle.desk)
-    remember_events(state.market, cycle.market)
+    remember_quotes(state.market, state.table, cycle.market.status, event.received_ns, cycle.market.judged)
+    if cycle.refit:
+        remember_surfaces(state.market, cycle.market, cycle.desk)
+        remember_events(state.market, cycle.market)
     remember(state.limits, cycle.standing.memory, cycle.basis.day, event.received_ns)
     remember_cycle(state, cycle)
-    state.running = running(cycle.exposure, cycle.values, cycle.market, cycle.desk)
+    remember_offset(state, cycle)
+    state.running = running(cycle.exposure, cycle.values, cycle.market, cycle.desk, state.running)
+    state.kept = keep(state, cycle)
     return cycle
 
 
@@ -146,12 +162,8 @@ def _fold(state: State, event: Told) -> None:  # noqa: C901, PLR0912 - one line 
             _take_history(state, event)
         case Fill():
             _take_fill(state, event)
-        case FillCorrected():
-            correct_fill(state.book, event)
-            _follow_book(state)
-        case FillBusted():
-            bust_fill(state.book, event)
-            _follow_book(state)
+        case FillCorrected() | FillBusted() | SeriesSettled() | Exercised() | PositionAdjusted():
+            change_book(state, event)
         case InstrumentsListed():
             state.desk_listed.difference_update(item.symbol for item in event.instruments)
             _list(state, event.instruments)
@@ -172,6 +184,8 @@ def _fold(state: State, event: Told) -> None:  # noqa: C901, PLR0912 - one line 
             see_venue(state.quoting, event)
         case OrdersAnswered() | OpenOrdersTold() | KillSet():
             see_orders(state, event)
+        case TradingHalted() | FeedSuspect() | VenueSession() | Restarted() | PositionsTold():
+            see_venue_news(state, event)
         case _:
             assert_never(event)
 
@@ -183,80 +197,146 @@ def decide(state: State, due: CycleDue) -> Cycle:
         msg = f"cycle {due.sequence}: the desk is not set; send DeskSet before CycleDue"
         raise FlatbookError(msg)
     book = book_view(state.book, table)
-    market = market_view(state.market, table, due.received_ns, desk)
-    spot_vol = estimates_of(desk, table.underlyings, state.market.spot_vol)
-    values = value(market, dynamics_of(desk, table.underlyings, spot_vol))
-    values = with_minimum_variance(values, market, coefficients_of(desk, table.underlyings))
     orders = at_work(state)
-    conditions = conditions_at(state.quoting, market)
-    basis = _basis(state, desk, book, orders, values, market, conditions)
-    held = measure(book.quantity, basis)
+    ground = _repriced(state, due, book, orders) or _fitted(state, due, desk, book, orders)
+    market, values, conditions, basis, held = (
+        ground.market, ground.values, ground.conditions, ground.basis, ground.held,
+    )  # fmt: skip
     basis = with_reports(basis, held, state.reported.values())
-    sheets = scenario_sheets(book.quantity, values, market, past=held.past, terms=desk.factors)
     standing = stand(held, basis, state.limits)
     kills = kills_now(state, standing, due.received_ns)
-    conditions = replace(conditions, killed=stopped_now(kills, table, desk.orders).rows)
-    marginal = marginal_of(held.capital, book.quantity, basis.capital_points, basis.capital_terms)
-    price = _price(held, standing, marginal, basis)
+    conditions = with_stops(state, conditions, kills, book)
+    marginal = ground.marginal or marginal_of(
+        held.capital, book.quantity, basis.capital_points, basis.capital_terms
+    )
+    price = _price(held, standing, marginal, basis, ground.value_function)
+    informed = informed_usd(state, values)
     hedges = hedging.propose(
         held.exposure, price, standing, values, market, desk,
-        urgent=urgent_of(conditions), at_once_usd=informed_usd(state, values), last_hedged_ns=state.hedged_ns,
+        urgent=urgent_of(conditions), at_once_usd=informed, last_hedged_ns=state.hedged_ns,
     )  # fmt: skip
+    first = urgent_of(conditions) | informed.keys()
+    sent = offset_and_hedges(state, hedges, held, standing, basis, price, first)
     quotes = quoting.propose(values, price, standing, book.quantity, market, desk.quoting, conditions)
-    traded = hedging.trades(hedges, len(table.instruments))
+    outgoing = leaving(
+        state, kills, sent.hedges, quotes, values, price, market, held, standing, basis, conditions, sent.trades,
+    )  # fmt: skip
     return Cycle(
         sequence=due.sequence,
         now_ns=due.received_ns,
         desk=desk,
         table=table,
         market=market,
-        spot_vol=spot_vol,
+        spot_vol=ground.spot_vol,
         book=book,
         values=values,
         basis=basis,
         held=held,
-        ladders=tuple(ladder(book.quantity, values, market, terms) for terms in desk.slides),
-        sheets=sheets,
         marginal=marginal,
-        capital_ahead=forecast(book.quantity, values, market, basis.capital_terms, MOVES),
         standing=standing,
         price=price,
         conditions=conditions,
-        hedges=hedges,
+        hedges=sent.hedges,
         quotes=quotes,
-        outgoing=leaving(
-            state, kills, hedges, quotes, values, price, market, held, standing, basis, conditions
-        ),
-        residual=measure(book.quantity + traded, basis),
-        working=what_if("orders at work", orders, book.quantity, basis, state.limits)
-        if is_at_work(state)
-        else None,
+        outgoing=outgoing,
+        at_work=orders if is_at_work(state) else None,
+        limits=as_read(state.limits),
+        refit=ground.fitted,
+        offset=sent.offset,
+        offset_trades=sent.trades,
     )
 
 
-def _basis(
-    state: State,
-    desk: Desk,
-    book: BookView,
-    orders: Ints,
-    values: Values,
-    market: MarketView,
-    conditions: Conditions,
-) -> Basis:
-    """What any book is measured on."""
-    table = market.table
-    return basis_of(
-        values,
-        market,
-        desk,
-        _reach(book.quantity, orders, desk, table),
-        activity=activity_at(state.limits.traffic, table.underlyings, market.now_ns),
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Ground:
+    """What a cycle decides on: the market, the values and the measured book, by either speed."""
+
+    fitted: bool
+    market: MarketView
+    spot_vol: tuple[DynamicsEstimate, ...]
+    values: Values
+    conditions: Conditions
+    basis: Basis
+    held: Measurement
+    marginal: Marginal | None  # where it is known already
+    value_function: ValueFunction | None
+
+
+def _fitted(state: State, due: CycleDue, desk: Desk, book: BookView, orders: Ints) -> _Ground:
+    """Surfaces, factors, capital and value function anew."""
+    names = state.table.underlyings
+    market = market_view(state.market, state.table, due.received_ns, desk)
+    spot_vol = estimates_of(desk, names, state.market.spot_vol)
+    values = value(market, dynamics_of(desk, names, spot_vol))
+    values = with_minimum_variance(values, market, coefficients_of(desk, names))
+    conditions = conditions_at(state.quoting, market)
+    rows = _reach(book.quantity, orders, desk, market.table)
+    basis = basis_of(values, market, desk, rows, **_of_the_moment(state, book, values, market, conditions))
+    return _Ground(
+        fitted=True,
+        market=market,
+        spot_vol=spot_vol,
+        values=values,
+        conditions=conditions,
+        basis=basis,
+        held=measure(book.quantity, basis),
+        marginal=None,
+        value_function=None,
+    )
+
+
+def _repriced(state: State, due: CycleDue, book: BookView, orders: Ints) -> _Ground | None:
+    """What was fitted last, moved with prices; None where a fit is asked for or due."""
+    kept = None if due.refit else usable(state, due.received_ns)
+    if kept is None:
+        return None
+    moved = moved_market(state, kept, due.received_ns, book.quantity)
+    market, values, last = moved.market, moved.values, kept.last
+    conditions = conditions_at(state.quoting, market)
+    if not still_as_fast(kept, conditions):
+        return None
+    rows = _reach(book.quantity, orders, kept.fitted.desk, market.table)
+    basis = repriced_basis(kept, moved, rows, **_of_the_moment(state, book, values, market, conditions))
+    same = basis.capital_points is last.basis.capital_points and np.array_equal(
+        book.quantity, last.held.quantity
+    )
+    return _Ground(
+        fitted=False,
+        market=market,
+        spot_vol=kept.fitted.spot_vol,
+        values=values,
+        conditions=conditions,
+        basis=basis,
+        held=measure(book.quantity, basis, last.held.capital if same else None),
+        marginal=last.marginal if same else None,
+        value_function=kept.fitted.price.value,
+    )
+
+
+class _OfTheMoment(TypedDict):
+    activity: Mapping[str, Activity]
+    day: Day
+    fast_market: Mapping[str, str]
+
+
+def _of_the_moment(
+    state: State, book: BookView, values: Values, market: MarketView, conditions: Conditions
+) -> _OfTheMoment:
+    """What any book is measured with beside values and cells."""
+    return _OfTheMoment(
+        activity=activity_at(state.limits.traffic, state.table.underlyings, market.now_ns),
         day=day_at(state.limits.day, book, values, market),
         fast_market={} if conditions.fast is None else conditions.fast.why(),
     )
 
 
-def _price(held: Measurement, standing: Standing, marginal: Marginal, basis: Basis) -> RiskPrice:
+def _price(
+    held: Measurement,
+    standing: Standing,
+    marginal: Marginal,
+    basis: Basis,
+    found: ValueFunction | None,
+) -> RiskPrice:
     """What one more unit of each risk, and the next lot of each series, costs the book."""
     desk, values, market = basis.desk, basis.values, basis.market
     expected = desk_flow(desk, market, values)
@@ -269,6 +349,7 @@ def _price(held: Measurement, standing: Standing, marginal: Marginal, basis: Bas
         directions_of(desk, market.table, values, basis.factors, held.quantity),
         expected=expected,
         charges=charges_of(standing, marginal, expected, desk),
+        value=found,
     )
 
 
@@ -278,7 +359,7 @@ def _take_fill(state: State, event: Fill) -> None:
         count_fill(state.limits.traffic, state.table.instruments[row].underlying, event)
         see_fill(state, event)
     book_fill(state.book, row, event)
-    _follow_book(state)
+    follow_book(state, event)
 
 
 def _take_orders(state: State, event: OrdersWorking) -> None:
@@ -287,13 +368,6 @@ def _take_orders(state: State, event: OrdersWorking) -> None:
     count_orders(state.limits.traffic, underlyings, state.working, event)
     state.working = event
     tell_duties(state, event.received_ns)
-
-
-def _follow_book(state: State) -> None:
-    """Keep the running exposure beside the book between cycles."""
-    for row, quantity in positions_moved(state.book):
-        if state.running is not None:
-            state.running.hold(row, quantity)
 
 
 def _reach(quantity: Ints, working: Ints, desk: Desk, table: InstrumentTable) -> Ints:

@@ -17,7 +17,7 @@ A series touches only the factors of its own underlying, so the matrix is [serie
 Source: domain reference 1.2, 4.5, 4.11, 4.14.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from flatbook.market.view import MarketView
 from flatbook.model.errors import InvalidValueError
 from flatbook.model.factor_terms import FactorTerms
 from flatbook.model.measures import CALENDAR_DAYS, Measure
-from flatbook.model.table import Floats, Ints
+from flatbook.model.table import Floats, InstrumentTable, Ints
 from flatbook.valuation.revalue import revalue
 from flatbook.valuation.values import Values
 
@@ -80,6 +80,12 @@ class Factors:
     proxy_symbols: tuple[tuple[str, ...], ...]
     jumps: Jumps
     reasons: dict[int, str]  # row: why some of its exposures are NaN
+    shape: Floats = field(
+        default_factory=lambda: np.empty((0, 3))
+    )  # float64[options, 3]: of `smile_shapes`; empty where factors are made by hand
+    shares: Floats = field(
+        default_factory=lambda: np.empty((0, N_TENORS))
+    )  # float64[options, N_TENORS]: of `tenor_shares`
 
     def name(self, underlying: int, kind: int) -> str:
         """What a factor of an underlying is called, as SPX/level_1m_usd_per_point."""
@@ -145,7 +151,38 @@ def factors(market: MarketView, values: Values, jumps: Jumps | None = None) -> F
         proxy_symbols=tuple(tuple(table.instruments[row].symbol for row in rows) for rows in proxies),
         jumps=jumps,
         reasons=reasons,
+        shape=shapes.shape,
+        shares=shares,
     )
+
+
+def with_values(of: Factors, values: Values, table: InstrumentTable) -> Factors:
+    """The same factors of other values: what a point of each smile does to its strikes, and the gaps, are kept.
+
+    Parameters
+    ----------
+    of : Factors
+        From `factors`, of the same table.
+    values : Values
+    table : InstrumentTable
+    """
+    greeks, options = values.greeks, np.flatnonzero(table.is_option)
+    e = of.e.copy()
+    e[:, SPOT] = greeks[:, Measure.DELTA_USD]
+    e[:, GAMMA] = 0.5 * 100.0 * greeks[:, Measure.GAMMA_USD_PER_PCT]
+    e[:, RATE] = greeks[:, Measure.RHO_USD_PER_BP]
+    e[:, DIVIDEND_YIELD] = greeks[:, Measure.DIVIDEND_RHO_USD_PER_BP]
+    by_expiry = np.zeros((len(table.instruments), 3))
+    by_expiry[options] = of.shape * greeks[options, Measure.VEGA_USD_PER_POINT, None]
+    for number, columns in enumerate((LEVELS, SKEWS, CURVATURES)):
+        e[options, columns] = by_expiry[options, number, None] * of.shares
+    for rows in of.proxies:
+        for number, row in enumerate(rows):
+            e[row, BASIS + number] = greeks[row, Measure.DELTA_USD] / table.instruments[row].beta
+    e[list(values.reasons)] = np.nan
+    by_expiry[list(values.reasons)] = np.nan
+    reasons = {**of.reasons, **values.reasons}
+    return replace(of, e=e, by_expiry=by_expiry, reasons=reasons)
 
 
 def jumps_of(terms: FactorTerms) -> Jumps:

@@ -50,7 +50,10 @@ def quarter_deltas(surface: Surface) -> tuple[Floats, Floats]:
         for _ in range(_TURNS):
             deviation = surface.vol(slices, k) * np.sqrt(surface.years)
             fresh = z * deviation + 0.5 * deviation**2
+            still = np.array_equal(fresh, k, equal_nan=True)
             step, k = np.abs(fresh - k), fresh
+            if still:  # to the bit: further turns change nothing
+                break
         out.append(np.where(step < _STILL, k, np.nan))
     return out[0], out[1]
 

@@ -129,7 +129,6 @@ class _Sets:
     def _bind(self, binding: Bools) -> None:
         """Rows that have been broken: the others wait until they are."""
         self.binding = binding
-        self.step = (2 * self.legs_max + 4) * (
-            0.3 + 0.7 * float(binding.mean())
-        )  # looks that one of Newton's takes
+        broken = float(binding.mean()) if binding.size else 0.0
+        self.step = (2 * self.legs_max + 4) * (0.3 + 0.7 * broken)  # looks that one of Newton's takes
         self.few_rows = np.ascontiguousarray(self.rows[:, binding])

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flatbook.journal.codec import decode
-from flatbook.journal.layout import APPLICATION_ID, DECISION, EVENT, FORMAT_VERSION, first_link, next_link
+from flatbook.journal.layout import DECISION, EVENT, first_link
+from flatbook.journal.reading import Record, is_sealed, manifest_of, opened, proven
 from flatbook.journal.store import Journal
 from flatbook.model.errors import JournalError
+from flatbook.model.events import CycleDue
 from flatbook.model.facts import Fact
 
 Source = Path | Journal  # a file, or a journal still open here (also one in memory)
-_DAMAGE = (sqlite3.Error, UnicodeDecodeError)
-_COLUMNS = "SELECT sequence, kind, cause, payload, chain FROM records ORDER BY sequence"
 
 
 class Decision(NamedTuple):
@@ -31,14 +31,6 @@ class Decision(NamedTuple):
     payload: bytes
 
 
-class _Record(NamedTuple):
-    sequence: int
-    kind: str
-    cause: int
-    payload: bytes
-    chain: bytes
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
     """A journal that holds together, in figures."""
@@ -46,92 +38,94 @@ class Verification:
     events: int
     decisions: int
     head: bytes  # 32 bytes that stand for every record
-    sealed: bool  # closed in order; False after a crash, and while it is written
+    sealed: bool  # closed in order after its last record; False after a crash, and once more is written
     manifest: dict[str, str]
 
 
-def read_facts(source: Source) -> Iterator[Fact]:
-    """Every fact in order, each proven by the chain before it is given.
+def read_records(source: Source, until: int | None = None) -> Iterator[Fact | Decision]:
+    """Every fact and decision in order, each proven by the chain before it is given.
+
+    Parameters
+    ----------
+    until : int, optional
+        Stop after the record of this number, and prove nothing beyond it.
 
     Raises
     ------
     JournalError
-        Naming the first record that is wrong, after the facts before it were given.
+        Naming the first record that is wrong, after those before it were given.
     """
+    for record in _proven(source, until):
+        yield _fact(record) if record.kind == EVENT else _decision(record)
+
+
+def read_facts(source: Source) -> Iterator[Fact]:
+    """Every fact in order, each proven by the chain; raises as `read_records`."""
     for record in _proven(source):
         if record.kind == EVENT:
             yield _fact(record)
 
 
 def read_decisions(source: Source) -> Iterator[Decision]:
-    """Every decision in order, each proven by the chain; raises as `read_facts`."""
+    """Every decision in order, each proven by the chain; raises as `read_records`."""
     for record in _proven(source):
         if record.kind == DECISION:
-            yield Decision(record.sequence, record.cause, record.payload)
+            yield _decision(record)
+
+
+def undecided(source: Source) -> tuple[CycleDue, ...]:
+    """Cycles that were due and have no decision: the writer died in between. Raises as `read_records`."""
+    due: dict[int, CycleDue] = {}
+    for record in read_records(source):
+        if isinstance(record, CycleDue):
+            due[record.sequence] = record
+        elif isinstance(record, Decision):
+            due.pop(record.sequence_of_cause, None)
+    return tuple(due.values())
 
 
 def read_manifest(source: Source) -> dict[str, str]:
     """What the writer said of itself; raises JournalError where this is no journal."""
     with _opened(source) as connection:
-        return _manifest(connection)
+        return manifest_of(connection)
 
 
-def verify(source: Source) -> Verification:
-    """Read everything and prove it; raises as `read_facts`."""
+def verify(source: Source, until: int | None = None) -> Verification:
+    """Read everything and prove it, or up to record `until` only; raises as `read_records`."""
     counts = {EVENT: 0, DECISION: 0}
     with _opened(source) as connection:
-        manifest = _manifest(connection)
+        manifest = manifest_of(connection)
         head = first_link(manifest)
-        for record in _chained(connection, head):
+        for record in proven(connection, _file_of(source), until):
             counts[record.kind] += 1
             head = record.chain
             if record.kind == EVENT:
                 _fact(record)
-        sealed = _is_sealed(connection, sum(counts.values()), head)
+        sealed = is_sealed(connection, sum(counts.values()))
     return Verification(
         events=counts[EVENT], decisions=counts[DECISION], head=head, sealed=sealed, manifest=manifest
     )
 
 
-def _proven(source: Source) -> Iterator[_Record]:
+def sequence_of_head(source: Source, head: bytes) -> int | None:
+    """The record after which `head` stood for the journal; 0: before the first, None: never. Proves nothing."""
     with _opened(source) as connection:
-        last, head = 0, first_link(_manifest(connection))
-        for record in _chained(connection, head):
-            last, head = record.sequence, record.chain
-            yield record
-        _is_sealed(connection, last, head)
+        if head == first_link(manifest_of(connection)):
+            return 0
+        found = connection.execute("SELECT sequence FROM records WHERE chain = ?", (head,)).fetchone()
+    return None if found is None else int(found[0])
 
 
-def _chained(connection: sqlite3.Connection, link: bytes) -> Iterator[_Record]:
-    expected = 1
-    try:
-        for row in connection.execute(_COLUMNS):
-            record = _Record(*row)
-            wrong = _what_is_wrong(record, expected, link)
-            if wrong:
-                msg = f"record {expected}: {wrong}; trust only what precedes it, and restore a copy"
-                raise JournalError(msg)
-            link, expected = record.chain, expected + 1
-            yield record
-    except _DAMAGE as e:
-        msg = f"record {expected}: the file is damaged ({e}); trust only what precedes it, and restore a copy"
-        raise JournalError(msg) from e
+def _proven(source: Source, until: int | None = None) -> Iterator[Record]:
+    with _opened(source) as connection:
+        yield from proven(connection, _file_of(source), until)
 
 
-def _what_is_wrong(record: _Record, expected: int, link: bytes) -> str:
-    kinds = (type(record.kind), type(record.cause), type(record.payload), type(record.chain))
-    if record.sequence != expected:
-        return f"missing, the next one in the file is {record.sequence}"
-    if kinds != (str, int, bytes, bytes) or record.kind not in (EVENT, DECISION):
-        return "not a record that flatbook writes"
-    if not 0 <= record.cause < record.sequence or (record.kind == DECISION) != (record.cause > 0):
-        return f"its cause cannot be record {record.cause}"
-    if record.chain != next_link(link, record.sequence, record.kind, record.cause, record.payload):
-        return "its content or its chain is not what was written"
-    return ""
+def _decision(record: Record) -> Decision:
+    return Decision(record.sequence, record.cause, record.payload)
 
 
-def _fact(record: _Record) -> Fact:
+def _fact(record: Record) -> Fact:
     try:
         fact = decode(record.payload)
     except JournalError as e:
@@ -143,16 +137,8 @@ def _fact(record: _Record) -> Fact:
     return fact
 
 
-def _is_sealed(connection: sqlite3.Connection, last: int, head: bytes) -> bool:
-    try:
-        seals = connection.execute("SELECT sequence, chain FROM seal").fetchall()
-    except _DAMAGE as e:
-        msg = f"record {last + 1}: the file is damaged after record {last} ({e}); restore a copy"
-        raise JournalError(msg) from e
-    if seals and seals != [(last, head)]:
-        msg = f"record {last + 1}: missing, the journal was closed after record {seals[0][0]}; restore a copy"
-        raise JournalError(msg)
-    return bool(seals)
+def _file_of(source: Source) -> Path | None:
+    return None if isinstance(source, Journal) else source
 
 
 @contextmanager
@@ -161,38 +147,5 @@ def _opened(source: Source) -> Iterator[sqlite3.Connection]:
         source.commit()
         yield source.connection
         return
-    if not source.is_file():
-        msg = f"journal {source}: no such file; check the name"
-        raise JournalError(msg)
-    connection = sqlite3.connect(
-        f"{source.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=5.0
-    )
-    try:
-        connection.execute("BEGIN")  # one snapshot, though a writer goes on
-        _check_format(connection, source)
+    with opened(source) as connection:
         yield connection
-    except _DAMAGE as e:
-        msg = f"journal {source}: {e}; this is no journal of flatbook, or it is damaged before record 1"
-        raise JournalError(msg) from e
-    finally:
-        connection.close()
-
-
-def _check_format(connection: sqlite3.Connection, source: Path) -> None:
-    found = tuple(
-        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-    )
-    if found != (APPLICATION_ID, FORMAT_VERSION):
-        msg = (
-            f"journal {source}: application and format were {found}, expected {(APPLICATION_ID, FORMAT_VERSION)}; "
-            "this is no journal of flatbook, or one of another format"
-        )
-        raise JournalError(msg)
-
-
-def _manifest(connection: sqlite3.Connection) -> dict[str, str]:
-    manifest = dict(connection.execute("SELECT key, value FROM manifest").fetchall())
-    if not all(isinstance(part, str) for entry in manifest.items() for part in entry):
-        msg = "the manifest is damaged before record 1; restore a copy"
-        raise JournalError(msg)
-    return manifest

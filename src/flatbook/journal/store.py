@@ -1,7 +1,8 @@
 """The one writer: numbers each fact, binds it to all before it, and makes it durable.
 
 One SQLite file in write-ahead-log mode, synced at each commit. The writer holds SQLite's write lock while it lives,
-so a second writer is refused while readers stay welcome. After the first failure to write it refuses everything.
+so a second writer is refused while readers stay welcome. After the first failure to write it refuses everything;
+`resume` goes on where the last commit ended.
 Source: sqlite.org/wal.html, sqlite.org/pragma.html.
 """
 
@@ -24,6 +25,7 @@ from flatbook.journal.layout import (
     first_link,
     next_link,
 )
+from flatbook.journal.reading import End, last_proven, last_told, manifest_of, opened
 from flatbook.model.errors import JournalError
 from flatbook.model.events import Event
 
@@ -33,17 +35,18 @@ Record = tuple[int, str, int, bytes, bytes]
 RECORDS_PER_COMMIT = 10_000  # a larger batch commits on the way
 BYTES_PER_COMMIT = 64 * 2**20
 _CHECKPOINT_PAGES = 4_000  # 16 MiB of log before SQLite moves it into the file
+_WAIT_FOR_READERS_S = 5.0  # of a journal that was closed: none may be at it when its log begins anew
 _INSERT = "INSERT INTO records VALUES (?, ?, ?, ?, ?)"
 
 
 class Journal:
-    """An open journal. Use `create`; every record between two commits becomes durable together."""
+    """An open journal. Use `create` or `resume`; every record between two commits becomes durable together."""
 
-    def __init__(self, connection: sqlite3.Connection, link: bytes, name: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, end: End, path: Path | None) -> None:
         self._connection = connection
-        self._name = name
-        self._link = link
-        self._sequence = 0
+        self._path = path
+        self._name = str(path or "in memory")
+        self._sequence, self._link = end
         self._waiting: list[Record] = []
         self._waiting_bytes = 0
         self._batches = 0
@@ -73,12 +76,47 @@ class Journal:
         try:
             connection = _connect(path)
             _lay_out(connection, told)
-            return cls(connection, first_link(told), str(path or "in memory"))
+            return cls(connection, End(0, first_link(told)), path)
         except (sqlite3.Error, UnicodeEncodeError) as e:
             if path is not None:
                 path.unlink(missing_ok=True)
             msg = f"journal {path}: cannot be created: {e}; check the disk and the folder's permissions"
             raise JournalError(msg) from e
+
+    @classmethod
+    def resume(cls, path: Path, manifest: Mapping[str, str] | None = None) -> "Journal":
+        """Go on with a journal after a crash or an orderly close: the next record follows the last one committed.
+
+        Nothing in the file changes before the next record, and nothing at all where it is refused.
+
+        Parameters
+        ----------
+        manifest : mapping of str to str, optional
+            Entries that the journal's own must agree with, such as versions: one build writes a journal, so that its
+            replay gives the same bytes.
+
+        Raises
+        ------
+        JournalError
+            A record is not what was written, the format or an entry of the manifest is another, or another writer
+            lives.
+        """
+        with opened(path) as reader:
+            _must_agree(path, manifest_of(reader), manifest or {})
+            end = last_proven(reader, path)
+        connection = None
+        try:
+            connection = _connect_again(path)
+            if last_told(connection) == end:
+                return cls(connection, end, path)
+        except sqlite3.Error as e:
+            if connection is not None:
+                connection.close()
+            msg = f"journal {path}: cannot be written: {e}; see whether another writer lives, and to the disk"
+            raise JournalError(msg) from e
+        connection.close()
+        msg = f"journal {path}: another program wrote to it meanwhile; see which, and stop it"
+        raise JournalError(msg)
 
     @property
     def sequence(self) -> int:
@@ -158,6 +196,29 @@ class Journal:
             self._check_alone()
         except sqlite3.Error as e:
             self._break(str(e), e)
+        except BaseException:
+            self._broken = self._broken or "writing was interrupted, nobody knows after which record"
+            raise
+
+    def committed_copy(self) -> "Journal":
+        """A journal in memory as a crash would leave it now: whole up to the last commit, without what waits for the next.
+
+        This one goes on, unless it is broken or abandoned. Costs a copy of the bytes, no proof.
+
+        Raises
+        ------
+        JournalError
+            This journal is a file, which `resume` reads after a crash, or it is closed.
+        """
+        if self._path is not None or self._broken == "closed":
+            msg = f"journal {self._name}: only an open one in memory can be copied; of a file, use `resume`"
+            raise JournalError(msg)
+        self._connection.rollback()
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        connection.deserialize(self._connection.serialize())
+        for each in (connection, *(() if self._broken else (self._connection,))):
+            each.execute("BEGIN IMMEDIATE")
+        return Journal(connection, last_told(connection), None)
 
     def close(self) -> None:
         """Commit, seal with the number and link of the last record, and leave a single file."""
@@ -184,7 +245,7 @@ class Journal:
             self.commit()
 
     def _seal(self) -> None:
-        self._connection.execute("INSERT INTO seal VALUES (?, ?)", (self._sequence, self._link))
+        self._connection.execute("INSERT OR IGNORE INTO seal VALUES (?, ?)", (self._sequence, self._link))
         self._connection.execute("COMMIT")
         with suppress(
             sqlite3.OperationalError
@@ -194,7 +255,7 @@ class Journal:
 
     def _must_work(self) -> None:
         if self._broken:
-            msg = f"journal {self._name} takes no more records: {self._broken}; start a new journal and replay this one"
+            msg = f"journal {self._name} takes no more records: {self._broken}; stop, and resume it once that is mended"
             raise JournalError(msg)
 
     def _check_alone(self) -> None:
@@ -209,7 +270,7 @@ class Journal:
         self._broken = f"writing failed ({why})"
         with suppress(sqlite3.Error):
             self._connection.execute("ROLLBACK")
-        msg = f"journal {self._name}: {self._broken}; stop, mend the disk, replay what is there"
+        msg = f"journal {self._name}: {self._broken}; stop, mend the disk, then resume the journal"
         raise JournalError(msg) from cause
 
 
@@ -233,10 +294,42 @@ def _claim(path: Path) -> None:
 
 def _connect(path: Path | None) -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:" if path is None else path, isolation_level=None, timeout=0.0)
+    _set_up(connection)
+    return connection
+
+
+def _connect_again(path: Path) -> sqlite3.Connection:
+    """The write lock on a journal that is there already, and an empty log to go on with."""
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_WAIT_FOR_READERS_S
+    )
+    try:
+        _set_up(connection)
+        connection.execute("PRAGMA busy_timeout = 0")
+        connection.execute("BEGIN IMMEDIATE")  # a second writer is refused here, before it does anything
+        connection.execute("ROLLBACK")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _must_agree(path: Path, found: Mapping[str, str], expected: Mapping[str, str]) -> None:
+    for key, value in sorted(expected.items()):
+        if found.get(key) != value:
+            msg = (
+                f"journal {path}: {key} was {found.get(key)!r} and is {value!r} now; a journal is resumed by what wrote "
+                "it: start a new one, or go back"
+            )
+            raise JournalError(msg)
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-    return connection
 
 
 def _lay_out(connection: sqlite3.Connection, manifest: Mapping[str, str]) -> None:

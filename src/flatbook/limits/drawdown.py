@@ -104,9 +104,11 @@ def day_at(before: Day | None, book: BookView, values: Values, market: MarketVie
 
 
 def totals_of(book: BookView, values: Values, market: MarketView) -> dict[str, Total]:
-    """Cash less fees plus what is held at theoretical value, by underlying; an expired series has no value."""
+    """Cash less fees plus what is held at theoretical value, by underlying; an expired series has no value until it is settled."""
     table = market.table
-    rows = np.flatnonzero((book.bought != 0) | (book.sold != 0))
+    rows = np.flatnonzero(
+        (book.bought != 0) | (book.sold != 0) | (book.quantity != 0) | (book.cash != 0.0) | (book.fees != 0.0)
+    )
     unvalued = np.fromiter(values.reasons, dtype=np.int64, count=len(values.reasons))
     each = worth(table, values.price[rows], rows) * table.multiplier[rows]
     each[np.isin(rows, unvalued)] = nan

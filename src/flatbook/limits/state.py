@@ -59,6 +59,16 @@ def set_fast_market(state: LimitsState, event: FastMarketSet) -> None:
         state.fast_market[event.underlying] = event.reason
 
 
+def as_read(state: LimitsState) -> LimitsState:
+    """What checks read of the limits now, whatever is set later: no traffic and no day."""
+    return LimitsState(
+        limits=state.limits,
+        memory=dict(state.memory),
+        overrides=dict(state.overrides),
+        fast_market=dict(state.fast_market),
+    )
+
+
 def in_force(state: LimitsState, fast_market: Mapping[str, str] = MappingProxyType({})) -> InForce:
     """What holds beside the limits, for one cycle; `fast_market` are those that nobody had to call fast, by underlying, and why."""
     return InForce(

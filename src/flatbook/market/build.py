@@ -97,7 +97,7 @@ def view(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) ->
     seen = _finish(draft)
     term = term_structure(state, desk, seen, draft.listed, draft.slice_forward_error, draft.slice_rate_error)
     history = state.moves.of(table.underlyings)
-    return replace(seen, health=_health(draft, seen), term=term, history=history)
+    return replace(seen, health=health_of(seen, draft.judged, seen.status), term=term, history=history)
 
 
 def _begin(state: MarketState, table: InstrumentTable, now_ns: int, desk: Desk) -> _Draft:
@@ -343,6 +343,8 @@ def _finish(draft: _Draft) -> MarketView:
         ask=state.ask.copy(),
         bid_size=state.bid_size.copy(),
         ask_size=state.ask_size.copy(),
+        valued_ns=np.full(len(table.underlyings), draft.now_ns, dtype=np.int64),
+        judged=draft.judged,
         age_s=np.where(state.quoted_ns > 0, (draft.now_ns - state.quoted_ns) / 1e9, np.nan),
         status=draft.status,
         years=draft.years,
@@ -357,19 +359,19 @@ def _finish(draft: _Draft) -> MarketView:
     )
 
 
-def _health(draft: _Draft, seen: MarketView) -> ClassHealth:
-    """What is wrong with the quotes of each class, all of it, once every quote has its status."""
-    table, usual = draft.table, draft.judged.usual_spread
+def health_of(seen: MarketView, judged: Judged, status: Codes) -> ClassHealth:
+    """What is wrong with the quotes of each class, all of it, once every quote has its `status`."""
+    table, usual = seen.table, judged.usual_spread
     faults = find_faults(
         seen.bid,
         seen.ask,
         seen.age_s,
         usual,
-        seen.status == QuoteStatus.OUT_OF_BOUNDS,
-        draft.judged.copied,
+        status == QuoteStatus.OUT_OF_BOUNDS,
+        judged.copied,
         HealthLimits(age_max_s=AGE_MAX_S),
     )
-    live = table.is_option & (draft.years > 0.0)
+    live = table.is_option & (seen.years > 0.0)
     return class_health(
         faults, seen.bid, seen.ask, seen.age_s, usual, live, table.class_of, len(table.classes)
     )

@@ -9,7 +9,7 @@ from flatbook.market.dynamics_estimate import DynamicsEstimate
 from flatbook.market.dynamics_history import after_publication
 from flatbook.market.history import History, align, no_history
 from flatbook.market.quote_health import Snapshot, is_shut
-from flatbook.market.quote_memory import QuoteMemory, QuotesNow, judge, remember
+from flatbook.market.quote_memory import Judged, QuoteMemory, QuotesNow, judge, remember
 from flatbook.market.quotes import Codes, QuoteStatus
 from flatbook.market.surfaces import Published
 from flatbook.market.variance_clock import VarianceClock, VarianceWeights, variance_clock
@@ -96,11 +96,13 @@ def quotes_now(state: MarketState, table: InstrumentTable, now_ns: int) -> Quote
     )
 
 
-def remember_quotes(state: MarketState, table: InstrumentTable, status: Codes, now_ns: int) -> None:
-    """Learn what a cycle at `now_ns` saw; `status` is that of its view."""
+def remember_quotes(
+    state: MarketState, table: InstrumentTable, status: Codes, now_ns: int, judged: Judged | None = None
+) -> None:
+    """Learn what a cycle at `now_ns` saw; `status`, and `judged` where it is known, are those of its view."""
     now = quotes_now(state, table, now_ns)
     told = (status == QuoteStatus.USABLE) | (status == QuoteStatus.WIDE)
-    remember(state.memory, now, judge(state.memory, now), told, now_ns)
+    remember(state.memory, now, judged or judge(state.memory, now), told, now_ns)
 
 
 def see_underlying(state: MarketState, event: UnderlyingQuoted) -> None:

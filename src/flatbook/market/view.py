@@ -12,6 +12,7 @@ import numpy as np
 from flatbook.market.clock import Clock, VarianceTime
 from flatbook.market.history import History, no_history
 from flatbook.market.quote_health import ClassHealth, no_health
+from flatbook.market.quote_memory import Judged
 from flatbook.market.quotes import Codes, QuoteStatus
 from flatbook.market.surface import Surface
 from flatbook.market.surfaces import surface_vol
@@ -118,7 +119,11 @@ class MarketView:
     spot_ns: Ints = field(
         default_factory=lambda: np.empty(0, dtype=np.int64)
     )  # by underlying: when its price came, 0: never; empty in a view made by hand
+    valued_ns: Ints = field(
+        default_factory=lambda: np.empty(0, dtype=np.int64)
+    )  # by underlying: the instant that its forwards, times and volatilities are of; empty: `now_ns` of all
     health: ClassHealth = field(default_factory=no_health)  # by class; empty in a view made by hand
+    judged: Judged | None = None  # what earlier quotes say of these; None in a view made by hand
     term: TermStructure = field(default_factory=no_term)  # by slice; empty in a view made by hand
     history: History = field(
         default_factory=no_history

@@ -279,9 +279,13 @@ class FastMarketSet(Event, frozen=True, kw_only=True):
 
 
 class CycleDue(Event, frozen=True, kw_only=True):
-    """Measure, hold against the limits, decide. `received_ns` is the time of valuation."""
+    """Measure, hold against the limits, decide. `received_ns` is the time of valuation.
+
+    Without `refit` the surfaces, factors and value function of the last cycle that fitted them serve again, where they can.
+    """
 
     reason: str
+    refit: bool = True
 
 
 REPORT_AHEAD_MAX_NS = 1_000_000_000  # that a report of capital may be dated after its receipt: clocks differ

@@ -20,8 +20,10 @@ from flatbook.model.events import (
     SessionsSeen,
     UnderlyingQuoted,
 )
+from flatbook.model.lifecycle_events import Exercised, PositionAdjusted, SeriesSettled
 from flatbook.model.order_events import KillSet, OpenOrdersTold, OrdersAnswered
 from flatbook.model.quoting_events import DutySession, ProtectionReset, ProtectionTripped
+from flatbook.model.venue_events import FeedSuspect, PositionsTold, Restarted, TradingHalted, VenueSession
 
 Told = (
     InstrumentsListed
@@ -47,6 +49,14 @@ Told = (
     | ProtectionTripped
     | ProtectionReset
     | DutySession
+    | SeriesSettled
+    | Exercised
+    | PositionAdjusted
+    | TradingHalted
+    | FeedSuspect
+    | VenueSession
+    | Restarted
+    | PositionsTold
 )
 """What changes the state and asks for nothing."""
 

@@ -15,6 +15,9 @@ class OffsetTerms(Parameters, frozen=True, kw_only=True):
     limit_share: float = 0.9  # of every hard limit: where a plan keeps the book
     cell_share: float = 0.25  # of a limit on losses: cells that lose less are no rows at first
     breach_usd: float = 1e7  # for a limit exceeded by all of itself; far above what any plan costs
+    send: bool = False  # whether plans leave as orders, where the desk sends any
+    every_s: float = 60.0  # between two plans; a limit that has come nearer to its hard level does not wait
+    cost_most_usd: float = 1e5  # a dearer plan is not sent
 
     def __post_init__(self) -> None:
         """Refuse terms that cannot be meant."""
@@ -24,6 +27,13 @@ class OffsetTerms(Parameters, frozen=True, kw_only=True):
         for name in ("size_share", "limit_share"):
             value = getattr(self, name)
             demand(0.0 < value <= 1.0, f"offsets {name} must be above 0 and at most 1, was {value}")
+        demand(
+            0.0 < self.every_s < float("inf"),
+            f"offsets every_s must be above 0 and finite, was {self.every_s}",
+        )
+        demand(
+            self.cost_most_usd >= 0.0, f"offsets cost_most_usd must be 0 or above, was {self.cost_most_usd}"
+        )
         for name in ("impact_half_spreads", "cell_share"):
             value = getattr(self, name)
             demand(0.0 <= value < 100.0, f"offsets {name} must be 0 or above, was {value}")

@@ -16,6 +16,10 @@ _COUNTS = (
     "messages_per_s",
     "message_burst",
     "cancel_retry_ms",
+    "reject_backoff_ms",
+    "hedge_rejects_most",
+    "rejects_most",
+    "reject_window_s",
 )
 _INFINITE = float("inf")
 
@@ -51,6 +55,13 @@ class OrderTerms(Parameters, frozen=True, kw_only=True):
     requote_centre_half_spreads: float = 0.25  # the centre stays anchored until it has moved so far
     refill_share: float = 0.5  # of its size, at which a quote that was filled is made whole
     cancel_retry_ms: int = 250  # a cancel that nobody confirmed is sent again
+    reject_backoff_ms: int = (
+        1_000  # a hedge waits that its venue rejected; doubled each time for the same reason
+    )
+    reject_backoff_most_ms: int = 60_000  # it waits no longer
+    hedge_rejects_most: int = 5  # rejections of a hedge within the window before its underlying is killed
+    rejects_most: int = 1_000  # rejections of any orders within the window before their venue is killed
+    reject_window_s: int = 60
     burst_quotes: int = 0  # watched quotes of an underlying that fill before the rest is gone; 0: all count
     kill_share: float = 1.25  # of a hard limit: beyond it everything stops
     kill_measures: tuple[str, ...] = (
@@ -78,6 +89,11 @@ class OrderTerms(Parameters, frozen=True, kw_only=True):
         demand(
             self.messages_per_s <= 1_000_000_000,
             f"orders messages_per_s must be at most 1000000000, was {self.messages_per_s}",
+        )
+        demand(
+            self.reject_backoff_most_ms >= self.reject_backoff_ms,
+            f"orders reject_backoff_most_ms must be reject_backoff_ms ({self.reject_backoff_ms}) or above, "
+            f"was {self.reject_backoff_most_ms}",
         )
         demand(
             0 <= self.cancel_reserve < self.message_burst,

@@ -16,7 +16,7 @@ class Purpose(IntEnum):
 
 
 class Reason(IntEnum):
-    """What the gate says of an order; the first that applies, in this sequence."""
+    """What the gate says of an order; the first that applies, those from SUSPECT on in the place of KILLED."""
 
     ACCEPTED = 0
     CUT = 1  # accepted for fewer contracts
@@ -35,6 +35,11 @@ class Reason(IntEnum):
     WORST_CASE = 14
     KILL_LIMIT = 15
     RATE = 16
+    SUSPECT = 17
+    HALTED = 18
+    UNRECONCILED = 19
+    SETTLED = 20
+    BACKOFF = 21
 
 
 REASON_TEXT: dict[Reason, str] = {
@@ -55,6 +60,11 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.WORST_CASE: "would breach a hard limit, were everything at work to fill",
     Reason.KILL_LIMIT: "the least that a duty asks, but it could take a limit beyond the kill limit",
     Reason.RATE: "no message is left for it in this instant",
+    Reason.SUSPECT: "the feed of its underlying has a gap, and it is no hedge that only reduces",
+    Reason.HALTED: "trading of its underlying is halted",
+    Reason.UNRECONCILED: "its venue's session is down, or the venue and we do not agree on orders and positions",
+    Reason.SETTLED: "the series is settled",
+    Reason.BACKOFF: "the venue has just rejected this hedge: it waits",
 }
 
 

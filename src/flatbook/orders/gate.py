@@ -38,6 +38,7 @@ from flatbook.orders.kill import Stopped
 from flatbook.orders.rate import Buckets, refilled, take_messages
 from flatbook.orders.state import WorkingOrders
 from flatbook.orders.worst_case import kill_limits, of_value
+from flatbook.quoting.conditions import Withheld
 from flatbook.valuation.values import Values
 
 
@@ -55,6 +56,8 @@ class Gate:
     tradable: Bools  # [n_rows] listed and not expired
     killed_rows: Bools
     killed_venues: Bools
+    withheld: Ints  # [n_rows] Withheld
+    waiting: Ints  # hedges that their venue has just rejected, as 2 row + (sells)
     hard_buy: Bools  # [n_rows] a contract bought adds to a limit at HARD
     hard_sell: Bools
     blind: Bools  # [n_rows] in scope of a limit of unknown value
@@ -103,6 +106,13 @@ class _Stage(IntEnum):
     NO_VALUE = 5  # closes a position that nobody can value
 
 
+_NOBODY: Ints = np.empty(0, dtype=np.int64)
+_HELD_BACK = (
+    (Withheld.SUSPECT, Reason.SUSPECT),
+    (Withheld.HALTED, Reason.HALTED),
+    (Withheld.UNRECONCILED, Reason.UNRECONCILED),
+    (Withheld.SETTLED, Reason.SETTLED),
+)
 _LEAST = frozenset({_Stage.LEAST, _Stage.LEAST_WATCHED})
 _WATCHED = frozenset({_Stage.LEAST_WATCHED, _Stage.QUOTE_WATCHED})
 
@@ -118,34 +128,32 @@ def prepare_gate(
     stopped: Stopped,
     terms: OrderTerms,
     watched: Bools | None = None,
+    waiting: Ints | None = None,
 ) -> Gate:
     """What the batches of one cycle are held against.
 
     Parameters
     ----------
-    values, market, exposure, standing
-        Of this cycle.
+    values, market, exposure, standing, pretrade
+        Of this cycle; the last by `prepare_pretrade`.
     half_spread : float64[n_rows]
         Neutral, quote currency, as of `quoting.propose.Quotes`; NaN and where there is none: 0.
-    pretrade : PreTrade
-        Of this standing (`prepare_pretrade`).
-    working : WorkingOrders
-        Everything of ours that may still fill.
+    working, terms
+        Everything of ours that may still fill, and the gate's numbers.
     stopped : Stopped
-        Kill switches, by row and by the number that venues have.
-    terms : OrderTerms
+        Kill switches, by row and by the number that venues have; what is held back.
     watched : bool[n_rows], optional
         Series whose quotes a protection watches; it matters where `terms.burst_quotes` is above 0.
+    waiting : int64[m], optional
+        Hedges that their venue has just rejected, as 2 row + (sells).
     """
     table = market.table
     prices = prices_of(values, market, half_spread)
-    hard = (standing.step == Step.HARD).any(axis=1)
-    step = standing.step[hard] == Step.HARD
-    unknown = standing.unknown[hard] & step
+    hard_buy, hard_sell = _adds_at_hard(standing)
     tradable = (table.expiry_ns == 0) | (table.expiry_ns > market.now_ns)
     told = np.isfinite(prices.theo) & np.isfinite(prices.vega)
-    some = None if watched is None else watched & tradable
-    rule = burst_rule(pretrade, standing, table, some, terms.burst_quotes)
+    counted = None if watched is None else watched & tradable
+    rule = burst_rule(pretrade, standing, table, counted, terms.burst_quotes)
     return Gate(
         terms=terms,
         now_ns=market.now_ns,
@@ -157,8 +165,10 @@ def prepare_gate(
         tradable=tradable,
         killed_rows=stopped.rows,
         killed_venues=stopped.venues,
-        hard_buy=((standing.buy_slope[hard] > 0.0) & step | unknown).any(axis=0),
-        hard_sell=((standing.sell_slope[hard] > 0.0) & step | unknown).any(axis=0),
+        withheld=stopped.withheld,
+        waiting=_NOBODY if waiting is None else waiting,
+        hard_buy=hard_buy,
+        hard_sell=hard_sell,
         blind=np.asarray(np.isinf(standing.utilisation).any(axis=0)),
         breached=standing.utilisation >= 1.0,
         told=told,
@@ -167,6 +177,18 @@ def prepare_gate(
         working=working,
         at_work=at_work_of(working, prices),
     )
+
+
+def _adds_at_hard(standing: Standing) -> tuple[Bools, Bools]:
+    """bool[n_rows] each: a contract bought, and one sold, adds to a limit at HARD."""
+    hard = (standing.step == Step.HARD).any(axis=1)
+    step = standing.step[hard] == Step.HARD
+    unknown = standing.unknown[hard] & step
+    buys, sells = (
+        ((slope[hard] > 0.0) & step | unknown).any(axis=0)
+        for slope in (standing.buy_slope, standing.sell_slope)
+    )
+    return buys, sells
 
 
 def gate(batch: OrderColumns, prepared: Gate, buckets: Buckets, cancel_venue: Ints | None = None) -> Verdicts:
@@ -237,13 +259,18 @@ def _judge(batch: OrderColumns, prepared: Gate) -> tuple[Ints, Ints, Ints]:
     """Reason, contracts allowed and binding limit of orders in their sequence."""
     terms, row = prepared.terms, batch.row
     closes = _closes(batch, prepared)
-    killed = prepared.killed_venues[batch.venue] | prepared.killed_rows[row] & ~_spared(
-        batch, prepared, closes
-    )
+    reducing = _reducing(batch, prepared, closes)
+    spared = reducing & prepared.terms.kill_allows_hedges
+    killed = prepared.killed_venues[batch.venue] | prepared.killed_rows[row] & ~spared
     most = np.where(prepared.prices.is_option[row], terms.size_max_contracts, terms.hedge_size_max_contracts)
     reason, worth = price_reasons(batch, prepared.prices, terms, closes)
     reason[batch.quantity > most] = Reason.SIZE
+    hedge = batch.purpose == Purpose.HEDGE
+    reason[hedge & np.isin(2 * row + (batch.side < 0), prepared.waiting)] = Reason.BACKOFF
     reason[killed] = Reason.KILLED
+    withheld = np.where((prepared.withheld[row] == Withheld.SUSPECT) & reducing, 0, prepared.withheld[row])
+    for code, why in _HELD_BACK:
+        reason[withheld == code] = why
     since = prepared.now_ns - 1_000_000 * terms.duplicate_window_ms
     _refuse(reason, duplicates(batch, prepared.working, since), Reason.DUPLICATE)
     _refuse(reason, self_trades(batch, prepared.working, prepared.at_work, terms), Reason.SELF_TRADE)
@@ -330,13 +357,13 @@ def _closes(batch: OrderColumns, prepared: Gate) -> Bools:
     return out
 
 
-def _spared(batch: OrderColumns, prepared: Gate, closes: Bools) -> Bools:
-    """bool[k]: hedges that a kill of rows leaves: they close, or they bring the underlying's delta down and never past zero.
+def _reducing(batch: OrderColumns, prepared: Gate, closes: Bools) -> Bools:
+    """bool[k]: hedges that a kill of rows may leave: they close, or they bring the underlying's delta down and never past zero.
 
     All orders at work that move the delta the same way count as filled.
     """
     out = np.zeros(batch.size, dtype=np.bool_)
-    at = np.flatnonzero((batch.purpose == Purpose.HEDGE) & prepared.terms.kill_allows_hedges)
+    at = np.flatnonzero(batch.purpose == Purpose.HEDGE)
     if not at.size:
         return out
     of, row = prepared.table.underlying_of, batch.row[at]

@@ -14,6 +14,7 @@ from flatbook.model.order_events import KillScope, KillSet
 from flatbook.model.order_terms import OrderTerms
 from flatbook.model.table import Bools, InstrumentTable, Ints
 from flatbook.orders.state import WorkingOrders
+from flatbook.quoting.conditions import Withheld
 
 BY_LIMIT = "kill limit"  # owner of a kill that a limit set off
 NOT_STOPPED = -1
@@ -38,10 +39,23 @@ class Kills:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stopped:
-    """What kill switches stop."""
+    """What kill switches stop, and what is held back beside them."""
 
     since_ns: Ints  # [n_rows] when the last kill of desk, underlying or class began; NOT_STOPPED where there is none
     venues: Bools  # [n_venues]
+    withheld: Ints = field(
+        default_factory=lambda: np.empty(0, dtype=np.int64)
+    )  # [n_rows] Withheld; empty: none
+
+    def __post_init__(self) -> None:
+        """Nothing is held back where nobody says so."""
+        if self.withheld.size != self.since_ns.size:
+            object.__setattr__(self, "withheld", np.zeros(self.since_ns.size, dtype=np.int64))
+
+    @property
+    def halted(self) -> Bools:
+        """bool[n_rows]: nothing leaves but cancels."""
+        return np.asarray(self.withheld >= Withheld.HALTED)
 
     @property
     def rows(self) -> Bools:
@@ -87,8 +101,10 @@ def latch_kill_limits(kills: Kills, standing: Standing, terms: OrderTerms, now_n
                 kills.on.setdefault(key, Kill(owner=BY_LIMIT, reason=reason, since_ns=now_ns))
 
 
-def stopped_by(kills: Kills, table: InstrumentTable, venues: tuple[str, ...]) -> Stopped:
-    """What the kill switches stop of a table and of venues."""
+def stopped_by(
+    kills: Kills, table: InstrumentTable, venues: tuple[str, ...], withheld: Ints | None = None
+) -> Stopped:
+    """What the kill switches stop of a table and of venues, beside what is held back anyway (int64[n_rows], Withheld)."""
     since = np.full(len(table.instruments), NOT_STOPPED, dtype=np.int64)
     for (scope, name), kill in kills.on.items():
         within = _inside(scope, name, table)
@@ -96,6 +112,7 @@ def stopped_by(kills: Kills, table: InstrumentTable, venues: tuple[str, ...]) ->
     return Stopped(
         since_ns=since,
         venues=np.array([(KillScope.VENUE, name) in kills.on for name in venues], dtype=np.bool_),
+        withheld=np.zeros(since.size, dtype=np.int64) if withheld is None else withheld,
     )
 
 

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass, field
+from typing import assert_never
 
 import numpy as np
 
@@ -16,9 +17,18 @@ from flatbook.model.events import Fill
 from flatbook.model.order_events import KillSet, OpenOrdersTold, OrdersAnswered
 from flatbook.model.order_terms import OrderTerms
 from flatbook.model.table import Bools, InstrumentTable, Ints
+from flatbook.model.venue_events import (
+    FeedSuspect,
+    PositionsTold,
+    Restarted,
+    TradingHalted,
+    VenueNews,
+    VenueSession,
+)
 from flatbook.orders.burst import burst_fills
 from flatbook.orders.burst_sizes import within_burst
-from flatbook.orders.gate import gate, prepare_gate
+from flatbook.orders.columns import Purpose
+from flatbook.orders.gate import Gate, gate, prepare_gate
 from flatbook.orders.hedge_sizes import RefusedHedge, fit_hedges, refused_hedges
 from flatbook.orders.kill import (
     Kills,
@@ -30,7 +40,26 @@ from flatbook.orders.kill import (
 )
 from flatbook.orders.outgoing import Outgoing
 from flatbook.orders.rate import Buckets, full_buckets
-from flatbook.orders.reconcile import passed, reconcile, send
+from flatbook.orders.reconcile import Commands, passed, reconcile, send
+from flatbook.orders.reconciliation import (
+    Trading,
+    VenueStanding,
+    is_down,
+    lose_venue,
+    restart,
+    see_gap,
+    see_halt,
+    see_open_orders,
+    see_positions,
+)
+from flatbook.orders.rejections import (
+    Rejections,
+    forget_counts,
+    forget_hedge,
+    latch_rejections,
+    see_rejections,
+    waiting_hedges,
+)
 from flatbook.orders.state import (
     WorkingOrders,
     answer_orders,
@@ -78,45 +107,83 @@ class Outbox:
         default_factory=dict
     )  # by client id: contracts of quotes filled in bursts that are not over
     refused_hedges: tuple[RefusedHedge, ...] = ()  # of the last cycle
+    trading: Trading = field(default_factory=Trading)  # halts, gaps of feeds, venues
+    rejections: Rejections = field(default_factory=Rejections)
     strange: tuple[int, ...] = ()  # client ids that a venue told of and nobody knows: a person must look
 
 
 def see_order_event(
-    outbox: Outbox, event: OrdersAnswered | OpenOrdersTold | KillSet, venue: str | None = None
+    outbox: Outbox, event: OrdersAnswered | OpenOrdersTold | KillSet, terms: OrderTerms | None = None
 ) -> None:
     """Take what a venue says of orders of ours, or that somebody stops or releases trading.
 
-    A list of open orders from any venue but `venue`, where ours go, ends none of them; what it names is strange.
+    A list of open orders from any venue but that of `terms`, where ours go, ends none of them; what it names is strange.
     """
     match event:
         case OrdersAnswered():
+            if terms is not None:
+                see_rejections(outbox.rejections, outbox.working, event, terms)
             _look_at(outbox, answer_orders(outbox.working, event))
-        case OpenOrdersTold() if event.venue == venue:
-            _look_at(outbox, told_open_orders(outbox.working, event, 0))
         case OpenOrdersTold():
-            _look_at(outbox, np.array(event.client_ids, dtype=np.int64))
+            ours = terms is not None and event.venue == terms.venue
+            ids = np.array(event.client_ids, dtype=np.int64)
+            strange = told_open_orders(outbox.working, event, 0) if ours else ids
+            _look_at(outbox, strange)
+            see_open_orders(outbox.trading, outbox.working, event, ours=ours, strange=strange)
         case KillSet():
             set_kill(outbox.kills, event)
+            if not event.on:
+                forget_counts(outbox.rejections)
+
+
+def see_venue_news(outbox: Outbox, event: VenueNews, terms: OrderTerms | None = None) -> None:
+    """Take a halt, a gap of a feed, a session lost or found, a new start, or what a venue counts."""
+    match event:
+        case TradingHalted():
+            see_halt(outbox.trading, event)
+        case FeedSuspect():
+            see_gap(outbox.trading, event)
+        case VenueSession():
+            ours = terms is not None and event.venue == terms.venue
+            standing = VenueStanding(
+                up=event.up,
+                since_ns=event.received_ns,
+                reason=event.reason,
+                orders_cancelled=event.orders_cancelled,
+            )
+            lose_venue(outbox.trading, outbox.working, event.venue, 0 if ours else None, standing=standing)
+        case Restarted():
+            restart(outbox.trading, outbox.working, event.reason, event.received_ns)
+        case PositionsTold():
+            see_positions(outbox.trading, event)
+        case _:
+            assert_never(event)
 
 
 def see_fill(outbox: Outbox, fill: Fill) -> None:
     """Take a new fill off its order, where the venue says which; otherwise the order counts in full until its venue is asked."""
     if fill.client_id:
+        _rest_no_more(outbox, fill.client_id)
         if is_quote(outbox.working, fill.client_id):
             outbox.filled[fill.client_id] = outbox.filled.get(fill.client_id, 0) + fill.quantity
         _look_at(outbox, fill_orders(outbox.working, np.array([fill.client_id]), np.array([fill.quantity])))
 
 
-def kills_with_limits(outbox: Outbox, standing: Standing, terms: OrderTerms, now_ns: int) -> Kills:
-    """The kill switches that are on, with those that limits set off in this cycle."""
+def kills_with_limits(
+    outbox: Outbox, standing: Standing, table: InstrumentTable, terms: OrderTerms, now_ns: int
+) -> Kills:
+    """The kill switches that are on, with those that limits and rejections set off in this cycle."""
     kills = Kills(on=dict(outbox.kills.on))
     latch_kill_limits(kills, standing, terms, now_ns)
+    latch_rejections(kills, outbox.rejections, table, terms, now_ns)
     return kills
 
 
-def stopped_now(kills: Kills, table: InstrumentTable, terms: OrderTerms) -> Stopped:
-    """What they stop."""
-    return stopped_by(kills, table, (terms.venue,))
+def stopped_now(
+    kills: Kills, table: InstrumentTable, terms: OrderTerms, withheld: Ints | None = None
+) -> Stopped:
+    """What they stop, and what is held back beside."""
+    return stopped_by(kills, table, (terms.venue,), withheld)
 
 
 def outgoing(
@@ -135,6 +202,8 @@ def outgoing(
     watched: Bools | None = None,
     size_least: Ints | None = None,
     beside: OrdersBeside = NONE_BESIDE,
+    offset: Ints | None = None,
+    withheld: Ints | None = None,
 ) -> Outgoing:
     """What must leave so that what works becomes what is wanted, and passes the gate.
 
@@ -151,21 +220,36 @@ def outgoing(
         Contracts that the duties which cover a series now ask of each side.
     beside : OrdersBeside
         Orders of the desk that somebody else sent; they count in full, as ours do.
+    offset : int64[n_rows], optional
+        Contracts of an option offset that leave beside the hedges.
+    withheld : int64[n_rows], optional
+        `quoting.conditions.Withheld`.
     """
-    stopped = stopped_now(kills, market.table, terms)
+    stopped = stopped_now(kills, market.table, terms, withheld)
     expired = _expired(outbox.working, market.table, market.now_ns)
     working = without(outbox.working, expired)
     pretrade = charged(pretrade, beside.row, beside.side, beside.quantity, sent=True)
     prepared = prepare_gate(
-        values, market, exposure, quotes.half_spread, standing, pretrade, working, stopped, terms, watched
-    )
-    whole = wanted_hedges(hedges, values, market)
+        values, market, exposure, quotes.half_spread, standing, pretrade, working, stopped, terms, watched,
+        waiting_hedges(outbox.rejections, market.now_ns),
+    )  # fmt: skip
+    whole = wanted_hedges(hedges, values, market, offset=offset)
     shown = within_burst(_wanted_quotes(quotes, values, price, market, size_least), whole, prepared)
     wanted = reconcile(working, shown, fit_hedges(whole, prepared), stopped, terms, market.now_ns)
+    return _outgoing(outbox, kills, wanted, prepared, stopped, market)
+
+
+def _outgoing(
+    outbox: Outbox, kills: Kills, wanted: Commands, prepared: Gate, stopped: Stopped, market: MarketView
+) -> Outgoing:
+    """What of the wanted commands passes; nothing where the session with the venue is down, and then no message is spent."""
+    terms, working = prepared.terms, prepared.working
     buckets = outbox.buckets or full_buckets(1, terms, market.now_ns)
     sends, cancels = wanted.take(~wanted.cancels).orders, wanted.take(wanted.cancels).orders
     verdicts = gate(sends, prepared, buckets, cancels.venue)
     commands, left = passed(wanted, verdicts, terms)
+    if is_down(outbox.trading, terms.venue):
+        commands, left = commands.take(np.zeros(commands.size, dtype=np.bool_)), buckets
     filled = burst_fills(outbox.filled, working, prepared.room, prepared.told, wanted.client_id, market.table)
     return Outgoing(
         commands=commands,
@@ -178,6 +262,7 @@ def outgoing(
         refused_hedges=refused_hedges(outbox.refused_hedges, sends, verdicts, market),
         ended=_expired(outbox.working, market.table, market.now_ns - _SURELY_EXPIRED_NS),
         next_id=outbox.working.next_id,
+        strange=outbox.strange,
     )
 
 
@@ -216,6 +301,15 @@ def leave(outbox: Outbox, left: Outgoing, kills: Kills, now_ns: int) -> Ints:
     outbox.refused_hedges = left.refused_hedges
     end_orders(outbox.working, left.ended)
     return send(outbox.working, left.commands, now_ns)
+
+
+def _rest_no_more(outbox: Outbox, client_id: int) -> None:
+    """An order that fills was not rejected."""
+    if outbox.rejections.waits:
+        at = outbox.working.client_id == client_id
+        at &= outbox.working.purpose == Purpose.HEDGE
+        for row, side in zip(outbox.working.row[at].tolist(), outbox.working.side[at].tolist(), strict=True):
+            forget_hedge(outbox.rejections, row, side)
 
 
 def _look_at(outbox: Outbox, client_ids: Ints) -> None:

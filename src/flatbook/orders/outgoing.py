@@ -25,3 +25,6 @@ class Outgoing:
     refused_hedges: tuple[RefusedHedge, ...]
     ended: Bools  # of what worked before: contracts that expired long ago, of which the venue says nothing
     next_id: int  # client id of the first new order among `commands`
+    strange: tuple[
+        int, ...
+    ]  # client ids of which a venue told and nobody knows, or that filled beyond what was sent

@@ -18,6 +18,7 @@ from flatbook.orders.kill import Stopped
 from flatbook.orders.rate import Buckets, take_messages
 from flatbook.orders.state import OrderState, WorkingOrders, send_cancels, send_orders
 from flatbook.orders.wanted import WantedHedges, WantedQuotes
+from flatbook.quoting.conditions import Withheld
 from flatbook.quoting.ticks import NO_PRICE
 
 _TICK_EDGE = 1e-9  # a price at fair value but for the last bits is not beyond it
@@ -47,6 +48,7 @@ class Why(IntEnum):
     REFILL = 10  # little is left of it: made whole
     KILLED = 11
     DUTY = 12  # what works is wider than a duty allows, or smaller
+    HELD_BACK = 13  # a halt, a gap of the feed, a venue that is not reconciled, a series that is over
 
 
 WHY_TEXT: dict[Why, str] = {
@@ -63,12 +65,14 @@ WHY_TEXT: dict[Why, str] = {
     Why.REFILL: "little is left of it after fills",
     Why.KILLED: "the kill switch is on for it",
     Why.DUTY: "stands wider or smaller than a duty allows",
+    Why.HELD_BACK: "a halt, a gap of the feed, a venue that is not reconciled, or a settled series",
 }
-_FIRST = (int(Why.KILLED), int(Why.UNSAFE), int(Why.BEYOND_VALUE))  # of what is cancelled
+_FIRST = (int(Why.KILLED), int(Why.HELD_BACK), int(Why.UNSAFE), int(Why.BEYOND_VALUE))  # of what is cancelled
 _MUST_GO = (
     int(Why.BEYOND_VALUE),
     int(Why.SIZE_CHANGED),
 )  # of what is replaced: for want of a message it is cancelled
+_LATER = (int(Reason.RATE), int(Reason.DUPLICATE), int(Reason.BACKOFF))  # refused for now, not for good
 _MAY_STAY = (int(Why.REFILL), int(Why.DUTY))
 
 
@@ -170,7 +174,7 @@ def reconcile(
 def passed(commands: Commands, verdicts: Verdicts, terms: OrderTerms) -> tuple[Commands, Buckets]:
     """What really leaves: cancels, what the gate let through at the size it allows, and for a replacement that it refused a cancel.
 
-    A replacement refused for its rate, or as sent a moment ago, waits for the next cycle, unless what works is beyond fair value or
+    A replacement refused for its rate, as sent a moment ago, or because the venue has just rejected it, waits for the next cycle, unless what works is beyond fair value or
     larger than is wanted: then it is cancelled. One that only makes an order whole or legal leaves whole or waits.
 
     Parameters
@@ -189,7 +193,7 @@ def passed(commands: Commands, verdicts: Verdicts, terms: OrderTerms) -> tuple[C
     sends, cancels = commands.take(~commands.cancels), commands.take(commands.cancels)
     refill = np.isin(sends.why, _MAY_STAY)
     leaves = verdicts.passes & ~(refill & (verdicts.reason == Reason.CUT))
-    later = (verdicts.reason == Reason.RATE) | (verdicts.reason == Reason.DUPLICATE)
+    later = np.isin(verdicts.reason, _LATER)
     waits = later & ~np.isin(sends.why, _MUST_GO) | refill
     fallen = sends.take((sends.action == Action.REPLACE) & ~verdicts.passes & ~waits)
     fallen = fallen.take(np.argsort(fallen.why != Why.BEYOND_VALUE, kind="stable"))
@@ -258,11 +262,12 @@ def _why_gone(
     quote = working.purpose[at] == Purpose.QUOTE
     before = working.sent_ns[at] < stopped.since_ns[row]
     killed = stopped.venues[venue] | stopped.rows[row] & (quote | before | (not terms.kill_allows_hedges))
+    held_back = stopped.halted[row] | quote & (stopped.withheld[row] != Withheld.NOTHING)
     unsafe = quote & np.where(side > 0, quotes.bid_unsafe[row], quotes.ask_unsafe[row])
     elsewhere = np.append(wants.orders.venue, -1)[want] != venue
     return np.select(
-        [killed, unsafe, want < 0, elsewhere],
-        [int(Why.KILLED), int(Why.UNSAFE), int(Why.UNWANTED), int(Why.ASTRAY)],
+        [killed, held_back, unsafe, want < 0, elsewhere],
+        [int(Why.KILLED), int(Why.HELD_BACK), int(Why.UNSAFE), int(Why.UNWANTED), int(Why.ASTRAY)],
         -1,
     ).astype(np.int64)
 
@@ -270,8 +275,9 @@ def _why_gone(
 def _wants(quotes: WantedQuotes, hedges: WantedHedges, stopped: Stopped, terms: OrderTerms) -> _Wants:
     if not terms.kill_allows_hedges:
         hedges = hedges.take(~stopped.rows[hedges.row])
+    hedges = hedges.take(~stopped.halted[hedges.row])
     n, none = quotes.bid.size, np.zeros(hedges.row.size, dtype=np.int64)
-    go = ~stopped.rows
+    go = ~stopped.rows & (stopped.withheld == Withheld.NOTHING)
     bid = np.flatnonzero((quotes.bid != NO_PRICE) & (quotes.bid_size > 0) & ~quotes.bid_unsafe & go)
     ask = np.flatnonzero((quotes.ask != NO_PRICE) & (quotes.ask_size > 0) & ~quotes.ask_unsafe & go)
     row = np.concatenate([hedges.row, bid, ask])

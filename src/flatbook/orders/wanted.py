@@ -103,14 +103,30 @@ def wanted_quotes(
 
 
 def wanted_hedges(
-    hedges: tuple[Hedge, ...], values: Values, market: MarketView, venue: Ints | None = None
+    hedges: tuple[Hedge, ...],
+    values: Values,
+    market: MarketView,
+    venue: Ints | None = None,
+    offset: Ints | None = None,
 ) -> WantedHedges:
-    """The hedges that were chosen, at the other side of the market; at theoretical value where it has none.
+    """The hedges that were chosen, and the legs of an option offset, at the other side of the market; at theoretical value where it has none.
 
     A hedge without any price is left out.
+
+    Parameters
+    ----------
+    hedges : tuple of Hedge
+    values, market
+        Of this cycle.
+    venue : int64[n], optional
+        Number of the venue; 0 without it.
+    offset : int64[n], optional
+        Contracts by row of an option offset that is sent, plus buys.
     """
     table = market.table
     contracts = trades(hedges, len(table.instruments))
+    if offset is not None:
+        contracts = contracts + offset
     side = np.sign(contracts)
     other = np.where(side > 0, market.ask, market.bid)
     price = np.where(np.isfinite(other), other, values.price)

@@ -15,7 +15,7 @@ from flatbook.limits.ladder import Step
 from flatbook.market.view import MarketView
 from flatbook.model.parameters import QuotingRules
 from flatbook.model.table import Bools, Floats, Ints
-from flatbook.quoting.conditions import NO_CONDITIONS, Conditions
+from flatbook.quoting.conditions import NO_CONDITIONS, Conditions, Withheld
 from flatbook.quoting.distances import QuoteParts, distances
 from flatbook.quoting.duties import under_duty
 from flatbook.quoting.legal_quotes import Ground, Response
@@ -46,6 +46,10 @@ class QuoteReason(IntEnum):
     LEGAL_MINIMUM = 11  # a hard limit pulls, a duty holds
     OFF = 12  # limits want it gone, and no duty keeps it
     FAST = 13  # wider and smaller in a fast market, or a wing that is pulled
+    SUSPECT = 14  # a gap in its feed
+    HALTED = 15
+    UNRECONCILED = 16  # its venue's session is down, or the venue and we do not agree
+    SETTLED = 17  # it is over
 
 
 REASON_TEXT: dict[QuoteReason, str] = {
@@ -63,7 +67,17 @@ REASON_TEXT: dict[QuoteReason, str] = {
     QuoteReason.LEGAL_MINIMUM: "hard limit, but a duty binds: widest legal width, least size",
     QuoteReason.OFF: "limit strained, no duty binds: adding side pulled",
     QuoteReason.FAST: "fast market: wider and smaller, wings pulled",
+    QuoteReason.SUSPECT: "a gap in its feed: no quotes",
+    QuoteReason.HALTED: "trading is halted: no quotes",
+    QuoteReason.UNRECONCILED: "its venue is not reconciled with us: no quotes",
+    QuoteReason.SETTLED: "settled: the series is over",
 }
+
+_WITHHELD = (
+    (Withheld.UNRECONCILED, QuoteReason.UNRECONCILED),
+    (Withheld.HALTED, QuoteReason.HALTED),
+    (Withheld.SUSPECT, QuoteReason.SUSPECT),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +171,9 @@ def _reasons(
     off = (quotes.response == Response.OFF).any(axis=0)
     held = (quotes.ground == Ground.COLLISION) & (step == Step.HARD)
     conditions = (
+        (sides.withheld == Withheld.SETTLED, QuoteReason.SETTLED),
         (~live, QuoteReason.NO_VALUE),
+        *((sides.withheld == code, reason) for code, reason in _WITHHELD),
         (sides.killed, QuoteReason.KILLED),
         (sides.frozen, QuoteReason.FROZEN),
         (sides.bid_unknown | sides.ask_unknown, QuoteReason.NO_RISK_PRICE),

@@ -1,4 +1,4 @@
-"""What becomes of each side: quoted, at the legal minimum, or off; by limits, fast markets, protections, the kill switch and duties.
+"""What becomes of each side: quoted, at the legal minimum, or off; by limits, fast markets, protections, halts, the kill switch and duties.
 
 Source: domain reference 8.1. A side whose next lot would reach a hard limit counts as at the limit, but for the one that brings several
 breached limits down in sum. Without any duty the desk's own width and size stand in for one until a hard limit; a wing of a
@@ -14,7 +14,7 @@ from flatbook.market.view import MarketView
 from flatbook.model.measures import Measure
 from flatbook.model.parameters import QuotingRules
 from flatbook.model.table import Bools, Floats, Ints
-from flatbook.quoting.conditions import Conditions
+from flatbook.quoting.conditions import Conditions, Withheld
 from flatbook.quoting.duties import response_of
 from flatbook.quoting.fences import TwoSides
 from flatbook.quoting.legal_quotes import Ground, Response, Responses
@@ -30,7 +30,8 @@ class Sides:
 
     bid_step: Ints  # Step, with what the next lot would reach
     ask_step: Ints
-    frozen: Bools  # a protection keeps its quotes away
+    frozen: Bools  # a protection keeps its quotes away, or it is held back
+    withheld: Ints  # Withheld
     killed: Bools
     wing: Bools  # pulled in a fast market
     bid_unknown: Bools  # what a fill would cost is not known
@@ -87,6 +88,8 @@ def sides_of(
     n = live.size
     none = np.zeros(n, dtype=np.bool_)
     frozen, killed = (each if each.size else none for each in (conditions.frozen, conditions.killed))
+    withheld = conditions.withheld if conditions.withheld.size else np.zeros(n, dtype=np.int64)
+    frozen = frozen | (withheld != Withheld.NOTHING)
     bid_unknown, ask_unknown = np.isnan(distance[BID]), np.isnan(distance[OFFER])
     bid_hard = (distance[BID] == np.inf) & ~pull.bid_released
     ask_hard = (distance[OFFER] == np.inf) & ~pull.ask_released
@@ -110,6 +113,7 @@ def sides_of(
         bid_step=bid_step,
         ask_step=ask_step,
         frozen=frozen,
+        withheld=withheld,
         killed=killed,
         wing=wing,
         bid_unknown=bid_unknown,

@@ -39,6 +39,7 @@ GROUND_TEXT: dict[Ground, str] = {
     Ground.KILLED: "killed: no quotes, whatever a duty asks",
 }
 _SYMBOLS = 20
+_SHOWN = 5  # client ids
 _NO_BURST = "the desk does not say what a burst of fills may cost (quoting burst_loss_usd)"
 _NO_PROTECTION = "no venue's protection is configured"
 
@@ -174,14 +175,23 @@ def _fast(cycle: Cycle) -> tuple[FastRow, ...]:
 
 
 def _escalations(cycle: Cycle) -> tuple[EscalationRow, ...]:
-    """Of orders, then of quotes by ground, the gravest first."""
-    quotes, out = cycle.quotes, list(_of_orders(cycle))
+    """Of what is held back, of orders, then of quotes by ground, the gravest first."""
+    quotes, out = cycle.quotes, [*_held_back(cycle), *_of_orders(cycle)]
     of = np.flatnonzero(quotes.escalated & cycle.table.is_option)
     grounds = quotes.ground[of]
     for code in sorted(set(grounds.tolist()), reverse=True):
         ground, rows = Ground(code), of[grounds == code].tolist()
         out.append(_escalation(ground.name.lower(), GROUND_TEXT[ground], cycle, rows))
     return tuple(out)
+
+
+def _held_back(cycle: Cycle) -> Iterator[EscalationRow]:
+    """Halts, gaps of feeds, and venues that are down or do not agree with us."""
+    for one in cycle.conditions.held_back:
+        rows = np.flatnonzero((cycle.conditions.withheld == one.kind) & cycle.table.is_option)
+        parts = (one.kind.name, one.name or "all underlyings", one.reason, one.text)
+        text = ": ".join(part for part in parts if part)
+        yield EscalationRow(ground=one.kind.name.lower(), text=text, series=rows.size, symbols=())
 
 
 def _of_orders(cycle: Cycle) -> Iterator[EscalationRow]:
@@ -193,6 +203,10 @@ def _of_orders(cycle: Cycle) -> Iterator[EscalationRow]:
         if one.escalated:
             text = f"the gate has refused this hedge {one.cycles} times in a row: {REASON_TEXT[one.reason]}"
             yield _escalation("hedge refused", text, cycle, [one.row])
+    if left.strange:
+        ids = ", ".join(map(str, left.strange[-_SHOWN:]))
+        text = f"{len(left.strange)} times a venue told of orders that are none of ours, or filled beyond what was sent: {ids}"
+        yield EscalationRow(ground="strange order", text=text, series=0, symbols=())
     for name in left.bursts.beyond:
         text = f"{name}: more watched quotes filled in a burst than burst_quotes promises"
         yield EscalationRow(ground="burst", text=text, series=0, symbols=())

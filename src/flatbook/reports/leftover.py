@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from flatbook.engine.cycle import Cycle
+from flatbook.engine.residual import left_behind
 from flatbook.exposure.factor_prior import ONE_MONTH
 from flatbook.exposure.factors import GAMMA, LEVELS, SPOT
 from flatbook.hedging.cross import HeldProxy, effectiveness, held_proxies
@@ -13,7 +14,7 @@ from flatbook.reports.changes import changes_of
 from flatbook.reports.columns import Columns
 from flatbook.reports.factor_sections import name_and_unit
 from flatbook.reports.hedge_rows import NOT_TOLD
-from flatbook.reports.ledger import residual_ledger_of, told_of
+from flatbook.reports.ledger import residual_ledger_of
 from flatbook.reports.missing import Missing
 from flatbook.reports.price_sections import parameters_of
 from flatbook.reports.schema_decisions import (
@@ -38,7 +39,9 @@ def residual_of(cycle: Cycle, columns: Columns, missing: Missing) -> Residual:
         basis=_basis(cycle, missing),
         risk_price=tuple(_risk_price(cycle, missing, u) for u in range(len(names))),
         price_parameters=parameters_of(cycle, missing),
-        ledger=residual_ledger_of(told_of(cycle, model_usd2=cycle.residual.risk.deviation_usd**2), missing),
+        ledger=residual_ledger_of(
+            left_behind(cycle, model_usd2=cycle.residual.risk.deviation_usd**2), missing
+        ),
     )
 
 

@@ -69,6 +69,7 @@ def risk_price(
     *,
     expected: DeskFlow | None = None,
     charges: Charges | None = None,
+    value: ValueFunction | None = None,
 ) -> RiskPrice:
     """Price the factors of every underlying, and the next lot of every series and side.
 
@@ -90,20 +91,21 @@ def risk_price(
         What customers are expected to trade; nothing otherwise.
     charges : Charges, optional
         What a lot costs beside its factor risk; its `hedge` is found here. None: no other charge.
+    value : ValueFunction, optional
+        Found a moment ago for the same covariance and terms; found here without it.
     """
     n, kinds = book.known.shape
     e = np.where(np.isfinite(of.e) | ~np.isfinite(of.e[:, SPOT, None]), of.e, 0.0)
     series = SeriesFactors(e=e, block_of=of.underlying_of)
-    value = _value(series, covariance, desk, hedges, expected, of)
+    value = value or _value(series, covariance, desk, hedges, expected, of)
     bend, exposure = 2.0 * value.curvature, book.known.reshape(-1)
     traded = cheap_hedges(exposure, bend, hedges)
     kept = exposure + _brought(hedges, traded, exposure.size)
     told = value.factor_status == FactorStatus.PRICED
     price = np.where(told, bend @ kept + value.slope, np.nan).reshape(n, kinds)
     contracts = np.ones((2, e.shape[0])) if expected is None else expected.contracts
-    own, hedge = _of_the_next_lot(series, bend, hedges, traded, kept, contracts)
+    own, extra = _of_the_next_lot(series, bend, hedges, traded, kept, contracts)
     value = replace(value, own_usd=np.where(np.isfinite(e[:, SPOT]), own, np.nan))
-    charges = replace(charges or no_charges(e.shape[0]), hedge=hedge)
     return RiskPrice(
         spot_vol=spot_vol,
         deviation=np.sqrt(np.diag(covariance.matrix)).reshape(n, kinds),
@@ -114,9 +116,13 @@ def risk_price(
         own_usd=value.own_usd,
         value=value,
         kept=kept,
-        reservation=reservation(value, kept, series, contracts, charges),
+        reservation=reservation(value, kept, series, contracts, _with_hedge(charges, extra)),
         intensity=None if expected is None else expected.quoted,
     )
+
+
+def _with_hedge(charges: Charges | None, usd: Floats) -> Charges:
+    return replace(charges or no_charges(usd.shape[1]), hedge=usd)
 
 
 def cheap_hedges(exposure: Floats, bend: Floats, hedges: HedgeDirections) -> Floats:

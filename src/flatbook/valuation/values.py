@@ -13,7 +13,7 @@ from flatbook.kernels import european, european_tile
 from flatbook.market.view import MarketView
 from flatbook.model.instruments import Kind
 from flatbook.model.measures import BUSINESS_DAYS, CALENDAR_DAYS, N_MEASURES, VEGA_REFERENCE_DAYS, Measure
-from flatbook.model.table import Floats
+from flatbook.model.table import Bools, Floats
 from flatbook.valuation.chain import prepare, value_into
 from flatbook.valuation.decay import by_clock, theta_by_clock
 from flatbook.valuation.market_class import classes_of
@@ -38,14 +38,16 @@ class Values:
     reasons: dict[int, str]  # row: why it has no value
 
 
-def value(market: MarketView, dynamics: Dynamics | None = None) -> Values:
-    """Value every contract of the table.
+def value(market: MarketView, dynamics: Dynamics | None = None, only: Bools | None = None) -> Values:
+    """Value every contract of the table, or some of them.
 
     Parameters
     ----------
     market : MarketView
     dynamics : Dynamics, optional
         How volatility follows spot, as `dynamics_of` the desk; each series keeps its volatility otherwise.
+    only : bool[n], optional
+        Rows to value, whole underlyings; the others have neither value nor reason. Without it all.
 
     Returns
     -------
@@ -56,7 +58,9 @@ def value(market: MarketView, dynamics: Dynamics | None = None) -> Values:
     n = len(table.instruments)
     spot = market.spot[table.underlying_of] if n else np.empty(0)
     raw = np.full((european_tile.COLUMNS, n), np.nan)
-    alive = table.is_option & np.isfinite(market.vol) & np.isfinite(market.forward) & np.isfinite(spot)
+    asked = np.ones(n, dtype=np.bool_) if only is None else only
+    alive = asked & table.is_option
+    alive &= np.isfinite(market.vol) & np.isfinite(market.forward) & np.isfinite(spot)
     for rows, option_class, tolerance in classes_of(market, np.flatnonzero(alive)):
         out = np.empty((european_tile.COLUMNS, rows.size))
         value_into(prepare(option_class, tolerance=tolerance, uses=_USES), out)
@@ -65,10 +69,26 @@ def value(market: MarketView, dynamics: Dynamics | None = None) -> Values:
     greeks = _desk_units(market, spot, raw)
     _add_smile_delta(market, spot, dynamics, greeks)
     price = raw[european.PRICE] / market.unit
-    for row in np.flatnonzero(~table.is_option):
+    for row in np.flatnonzero(asked & ~table.is_option):
         price[row], greeks[row] = _linear(market, int(row), float(spot[row]))
     return Values(
-        price=price, greeks=greeks, spot=spot, dynamics=dynamics, reasons=_reasons(market, price, greeks)
+        price=price,
+        greeks=greeks,
+        spot=spot,
+        dynamics=dynamics,
+        reasons=_reasons(market, price, greeks, asked),
+    )
+
+
+def merged(before: Values, fresh: Values, rows: Bools) -> Values:
+    """The values of some rows, bool[n], and of all others those before; spot and dynamics are the fresh ones."""
+    kept = {row: reason for row, reason in before.reasons.items() if not rows[row]}
+    both = {**kept, **{row: reason for row, reason in fresh.reasons.items() if rows[row]}}
+    return replace(
+        fresh,
+        price=np.where(rows, fresh.price, before.price),
+        greeks=np.where(rows[:, None], fresh.greeks, before.greeks),
+        reasons=dict(sorted(both.items())),
     )
 
 
@@ -172,9 +192,14 @@ def _linear(market: MarketView, row: int, spot: float) -> tuple[float, Floats]:
     return price, out
 
 
-def _reasons(market: MarketView, price: Floats, greeks: Floats) -> dict[int, str]:
+def _reasons(market: MarketView, price: Floats, greeks: Floats, asked: Bools) -> dict[int, str]:
     table = market.table
-    unvalued = np.flatnonzero(~np.isfinite(price) | ~np.isfinite(greeks).all(axis=1))
+    with np.errstate(
+        invalid="ignore", over="ignore"
+    ):  # a sum is quicker than a look at each; where it fails, a look
+        some = np.flatnonzero(~np.isfinite(price + greeks.sum(axis=1)))
+    unvalued = some[~(np.isfinite(price[some]) & np.isfinite(greeks[some]).all(axis=1))]
+    unvalued = unvalued[asked[unvalued]]
     reasons = {}
     for row in unvalued.tolist():
         s = int(table.slice_of[row])

@@ -16,15 +16,21 @@ _KEYS: tuple[tuple[str, str, str, Range], ...] = (
     ("limit_share", "share", "of every hard limit, within which a plan keeps the book", _SHARE),
     ("cell_share", "share", "of a limit on losses: cells that lose less come in only where a plan would break them", _FACTOR),
     ("breach_usd", "USD", "price of exceeding a limit by all of itself", Range(low=0.0, low_open=True)),
+    ("every_s", "s", "between two plans that are sent; a limit that has come nearer to its hard level does not wait", Range(low=0.0, low_open=True)),
+    ("cost_most_usd", "USD", "a dearer plan is not sent", Range(low=0.0)),
 )  # fmt: skip
 
 OFFSETS = Section(
     name="offsets",
-    keys=tuple(
+    keys=(
         Key(
+            name="send", type=Type.SWITCH, default=_USUAL.send,
+            text="plans leave as orders, where the desk sends any; otherwise they are proposed",
+        ),
+        *(Key(
             name=name, type=Type.WHOLE if isinstance(getattr(_USUAL, name), int) else Type.NUMBER, unit=unit, text=text,
             range=within, default=getattr(_USUAL, name),
         )
-        for name, unit, text, within in _KEYS
+        for name, unit, text, within in _KEYS),
     ),
 )  # fmt: skip

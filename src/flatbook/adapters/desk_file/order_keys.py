@@ -29,6 +29,26 @@ _WHOLE: tuple[tuple[str, str, str, Range], ...] = (
         _ONE_OR_MORE,
     ),
     (
+        "reject_backoff_ms",
+        "milliseconds",
+        "that a hedge waits which its venue rejected; doubled each time for the same reason",
+        _ONE_OR_MORE,
+    ),
+    ("reject_backoff_most_ms", "milliseconds", "that it waits at most", _ONE_OR_MORE),
+    (
+        "hedge_rejects_most",
+        "rejections",
+        "of a hedge within the window before its underlying is killed",
+        _ONE_OR_MORE,
+    ),
+    (
+        "rejects_most",
+        "rejections",
+        "of any orders within the window before their venue is killed",
+        _ONE_OR_MORE,
+    ),
+    ("reject_window_s", "seconds", "in which rejections are counted", _ONE_OR_MORE),
+    (
         "burst_quotes",
         "quotes",
         "of an underlying, watched by a protection, that fill at most before the rest is gone; 0: every quote counts in full",

@@ -1,0 +1,92 @@
+"""Decide again what a journal tells: for `flatbook replay`, and for a desk that starts again after a crash."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flatbook.engine.decision import decision_of, encode_decision
+from flatbook.engine.state import State
+from flatbook.engine.step import step
+from flatbook.journal.replay import Decision, Source, read_records
+from flatbook.journal.store import Journal
+from flatbook.model.errors import JournalError
+
+_RECORDS_BETWEEN_TOLD = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redecided:
+    """What came out when every fact was taken again."""
+
+    state: State  # of the engine after the last fact
+    events: int
+    decisions: int  # recorded, each compared
+    different: tuple[int, ...]  # causes of those that come out differently, or follow from no cycle
+    undecided: tuple[tuple[int, bytes], ...]  # cause and decision of cycles that have none recorded
+
+
+def redecide(
+    source: Source, *, until: int | None = None, told: Callable[[int], object] = lambda _: None
+) -> Redecided:
+    """Take every fact again in a fresh engine and compare each decision to the byte.
+
+    Parameters
+    ----------
+    until : int, optional
+        The last record to take.
+    told : callable
+        Called with the number of a record now and then, and after each cycle.
+
+    Raises
+    ------
+    JournalError
+        The chain is broken.
+    FlatbookError
+        The engine refuses a fact, as it did when the journal was written.
+    """
+    state = State()
+    waiting: dict[int, bytes] = {}
+    different: list[int] = []
+    events = decisions = 0
+    for record in read_records(source, until):
+        if isinstance(record, Decision):
+            decisions += 1
+            if waiting.pop(record.sequence_of_cause, None) != record.payload:
+                different.append(record.sequence_of_cause)
+            continue
+        events += 1
+        cycle = step(state, record)
+        if cycle is not None:
+            waiting[cycle.sequence] = encode_decision(decision_of(cycle))
+        if cycle is not None or not record.sequence % _RECORDS_BETWEEN_TOLD:
+            told(record.sequence)
+    return Redecided(
+        state=state,
+        events=events,
+        decisions=decisions,
+        different=tuple(different),
+        undecided=tuple(waiting.items()),
+    )
+
+
+def restore(journal: Journal) -> Redecided:
+    """Bring a resumed journal and an engine to where they stood, and record what the crash left undecided.
+
+    Orders of a decision that is recorded only now never left for a venue, those of the last one before it may have:
+    ask each venue for its open orders before quoting again.
+
+    Raises
+    ------
+    JournalError
+        The chain is broken, the disk failed, or a decision comes out differently: another build wrote it.
+    """
+    found = redecide(journal)
+    if found.different:
+        msg = (
+            f"{len(found.different)} of {found.decisions} decisions come out differently, the first after event "
+            f"{found.different[0]}; restart with the build that wrote the journal"
+        )
+        raise JournalError(msg)
+    with journal.batch():
+        for cause, decision in found.undecided:
+            journal.append_decision(decision, cause)
+    return found

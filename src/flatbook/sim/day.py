@@ -1,0 +1,440 @@
+"""One simulated day: the market moves, everybody else requotes, customers come, the desk hears of it, decides and sends.
+
+Everything happens at an instant, in order of time and then of when it was planned; nothing depends on a clock or on the machine. What the
+desk does not know yet it cannot act on: its facts come over the wire and the feed.
+"""
+
+import heapq
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import groupby
+from typing import Any, Protocol
+
+import numpy as np
+from msgspec.structs import replace
+
+from flatbook.engine.cycle import Cycle
+from flatbook.model.facts import Fact
+from flatbook.model.table import Ints
+from flatbook.model.world_terms import Scenario
+from flatbook.sim.chance import stream
+from flatbook.sim.customers.orders import customer_orders
+from flatbook.sim.desk_process import DeskProcess, restarted
+from flatbook.sim.desk_side import DeskSide
+from flatbook.sim.exchange.clearing import Expired
+from flatbook.sim.exchange.exchange import Exchange
+from flatbook.sim.exchange.ledger import DESK
+from flatbook.sim.experiments.record import DayRecord
+from flatbook.sim.faults import Disconnect, FaultPlan, SecondThought, StorageFault, fault_plan
+from flatbook.sim.feed import Feed, FeedMessage
+from flatbook.sim.messages import Busted, Cancel, Command, Corrected, NewOrder, Report, Traded
+from flatbook.sim.moment import CustomerOrder, DayMarket, Moment
+from flatbook.sim.policies import POLICIES, UNBOUND, Policy, desk_under, limits_under
+from flatbook.sim.prices.market import simulated_market
+from flatbook.sim.recorder import Recorder, watched_row
+from flatbook.sim.stage import Stage
+from flatbook.sim.storage import Killed, NoStorage, Storage
+from flatbook.sim.trade_log import TradeLog, settlement_facts
+from flatbook.sim.wire import Envelope, Wire
+
+_S_NS, _MS_NS = 1_000_000_000, 1_000_000
+_LISTEN_NS = 60 * _S_NS  # between two looks for silent feeds, heartbeats and what is missing
+_TIMEOUT_NS = 3 * _S_NS  # without a heartbeat, until a session counts as lost
+_BACK_NS = 5 * _S_NS  # from a process's end until the next one begins
+Action = Callable[[Any], None]
+
+
+class Watch(Protocol):
+    """Somebody who looks at a day while it runs, and may refuse what he sees."""
+
+    def happened(self, day: "Day") -> None:
+        """After every event."""
+        ...
+
+    def decided(self, day: "Day", cycle: Cycle, commands: Sequence[Command]) -> None:
+        """After every cycle, before its commands leave."""
+        ...
+
+
+class Day:
+    """A day under one policy at one seed."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        policy: Policy,
+        seed: int,
+        market: DayMarket,
+        orders: Sequence[CustomerOrder],
+        *,
+        storage: Storage | None = None,
+        watch: Watch | None = None,
+    ) -> None:
+        scenario = stage.scenario
+        self.stage, self.policy, self.seed, self.market = stage, policy, seed, market
+        self.table = market.table
+        self.open_ns, self.close_ns = int(market.at_ns[0]), int(market.at_ns[-1])
+        self.plan: FaultPlan = fault_plan(scenario.faults, self.open_ns, self.close_ns, seed)
+        self.wire = Wire(scenario.wire, scenario.faults, self.plan, seed)
+        self.feed = Feed(self.table, scenario.wire, scenario.faults, self.plan, seed)
+        self.exchange = Exchange(self.table, scenario.exchange, stream(seed, "exchange"))
+        self.storage = storage
+        self.watch = watch
+        self.now_ns = self.open_ns
+        self.moment: Moment = market.moment(0)
+        desk = desk_under(policy, stage.desk)
+        process = DeskProcess(None if storage is None else storage.begin())
+        self.desk = DeskSide(process, self.table, desk, scenario.wire, self.open_ns)
+        self.alive = True
+        self.cycles = 0
+        self.last_cycle: Cycle | None = None
+        self.recorder = Recorder(
+            table=self.table,
+            market=market,
+            watch=watched_row(scenario.watch, self.table, self.moment),
+            unbound=1.0 if policy.obeys_limits else UNBOUND,
+            markout_ns=round(scenario.markout_s * _S_NS),
+        )
+        self.trades = TradeLog(self.table, frozenset(order.order_id for order in orders if order.informed))
+        self._orders = orders
+        self._queue: list[tuple[int, int, Action, Any]] = []
+        self._number = 0
+        self._last_ns = self.open_ns  # of the last cycle
+        self._due_ns: int | None = None  # of a cycle that is planned because something moved
+        self._ended_rows: set[int] = set()
+
+    def run(self) -> DayRecord:
+        """Run it to its end."""
+        self._open()
+        while self._queue:
+            at_ns, _, action, payload = heapq.heappop(self._queue)
+            if at_ns > self.close_ns:
+                break
+            self.now_ns = at_ns
+            try:
+                action(payload)
+            except (Killed, NoStorage) as fault:
+                self._die(fault)
+            if self.watch is not None:
+                self.watch.happened(self)
+        return self._close()
+
+    def clock_ns(self) -> int:
+        """What the desk's clock shows now."""
+        return self.plan.clock_ns(self.now_ns)
+
+    # What is planned.
+
+    def _at(self, at_ns: int, action: Action, payload: object = None) -> None:
+        self._number += 1
+        heapq.heappush(self._queue, (at_ns, self._number, action, payload))
+
+    def _open(self) -> None:
+        limits = limits_under(self.policy, self.stage.limits)
+        self.exchange.open_session(self.open_ns)
+        self.desk.open(self.market.opening(), limits, self.open_ns, self.close_ns)
+        listed = self.desk.process.state.table.instruments
+        assert [each.symbol for each in listed] == [each.symbol for each in self.table.instruments], (
+            "the desk lists other contracts than the market"
+        )
+        self._at(self.open_ns, self._move, 0)
+        self._at(self.open_ns + _LISTEN_NS, self._listen)
+        for order in self._orders:
+            self._at(order.at_ns, self._customer, order)
+        for broken in self.plan.disconnects:
+            self._at(broken.from_ns, self._disconnect, broken)
+            self._at(broken.to_ns, self._reconnect, broken)
+        for shut in self.plan.hedge_closed:
+            self._at(shut.from_ns, self._shut_hedges, True)
+            self._at(shut.to_ns, self._shut_hedges, False)
+        for thought in self.plan.busts:
+            self._at(thought.at_ns, self._bust, thought)
+        for thought in self.plan.corrections:
+            self._at(thought.at_ns, self._correct, thought)
+        for fault in (*self.plan.kills, *self.plan.full_disks):
+            self._at(fault.at_ns, self._fail_storage, fault)
+
+    def _close(self) -> DayRecord:
+        self.now_ns = self.close_ns
+        end = self.market.moment(len(self.market.at_ns) - 1)
+        self._tell(self.exchange.close_session(self.close_ns))
+        ledger = self.exchange.ledger
+        unit = self.table.multiplier / self.table.ticks_per_unit
+        cash = float(np.sum(ledger.cash_ticks[DESK] * unit)) - ledger.fees_paid
+        cash += float(np.sum(ledger.settled_cash(DESK) * self.table.multiplier))
+        quoted = self.exchange.quoted_time(self.close_ns)
+        covered = self.table.is_option & (quoted.open_ns > 0)
+        duty_met = float(np.mean(quoted.share[covered])) if covered.any() else float("nan")
+        counts = self.recorder.counts
+        counts |= {"facts": self.desk.process.facts, "late_fills": self.trades.late_fills}
+        return self.recorder.record(
+            self.stage.scenario.name,
+            self.policy.name,
+            self.seed,
+            end,
+            self.exchange.positions(),
+            cash,
+            duty_met,
+            self.trades.rows,
+        )
+
+    # The market and its customers.
+
+    def _move(self, index: int) -> None:
+        before, moment = self.moment, self.market.moment(index)
+        self.moment = moment
+        self.exchange.see(moment)
+        for underlying in np.flatnonzero(before.halted != moment.halted).tolist():
+            on = bool(moment.halted[underlying])
+            self._tell(self.exchange.halt(underlying, on, self.now_ns))
+        self._expire(moment)
+        for at_ns, message in self.feed.publish(moment):
+            self._at(at_ns, self._hear, message)
+        self._requote_around_desk(moment)
+        self._at(self.now_ns + round(self.stage.scenario.crowd_delay_ms * _MS_NS), self._requote, moment)
+        if index + 1 < len(self.market.at_ns):
+            self._at(int(self.market.at_ns[index + 1]), self._move, index + 1)
+
+    def _requote_around_desk(self, moment: Moment) -> None:
+        """Everybody else follows the market at once, but for what would trade with a quote of the desk: that comes after the delay."""
+        desk_bid, desk_ask = self.exchange.best_of_desk()
+        bid_size = np.where(moment.bid_ticks >= desk_ask, 0, moment.bid_size)
+        ask_size = np.where(moment.ask_ticks <= desk_bid, 0, moment.ask_size)
+        rows = np.arange(len(self.table.instruments))
+        self._tell(
+            self.exchange.requote(rows, moment.bid_ticks, moment.ask_ticks, bid_size, ask_size, self.now_ns)
+        )
+
+    def _requote(self, moment: Moment) -> None:
+        rows = np.arange(len(self.table.instruments))
+        self._tell(
+            self.exchange.requote(
+                rows, moment.bid_ticks, moment.ask_ticks, moment.bid_size, moment.ask_size, self.now_ns
+            )
+        )
+
+    def _customer(self, order: CustomerOrder) -> None:
+        self._tell(self.exchange.customer(order, self.moment, self.now_ns))
+
+    def _expire(self, moment: Moment) -> None:
+        ends = self.table.expiry_ns
+        for row in np.flatnonzero((ends > 0) & (ends <= moment.at_ns)).tolist():
+            if row in self._ended_rows:
+                continue
+            self._ended_rows.add(row)
+            price = float(moment.spot[self.table.underlying_of[row]])
+            expired = self.exchange.expire(row, price, self.now_ns)
+            if expired is not None:
+                self._settled(expired)
+
+    def _settled(self, expired: Expired) -> None:
+        self.trades.settle(expired, self.moment, self.now_ns)
+        self._tell(list(expired.reports))
+        told_ns = self.now_ns + round(self.stage.scenario.wire.feed_ms * _MS_NS)
+        self._at(told_ns, self._clear, settlement_facts(expired, self.table, self.desk.venue))
+
+    def _clear(self, facts: Sequence[Fact]) -> None:
+        """What the clearing house tells; it says so again until somebody hears it."""
+        if not self.alive:
+            self._at(self.now_ns + _LISTEN_NS, self._clear, facts)
+            return
+        self.desk.process.take([replace(fact, received_ns=self.clock_ns()) for fact in facts])
+        self._soon()
+
+    # What the exchange tells, and the desk hears.
+
+    def _tell(self, reports: Sequence[Report]) -> None:
+        """Reports leave for the desk; every trade is recorded as the exchange counts it."""
+        if not reports:
+            return
+        for report in reports:
+            self._remember(report)
+        sent = self.wire.to_desk(self.now_ns, reports)
+        for at_ns, some in groupby(sent, key=_read_ns):
+            self._at(at_ns, self._receive, [envelope for _, envelope in some])
+
+    def _remember(self, report: Report) -> None:
+        if isinstance(report, Traded | Busted | Corrected):
+            self.trades.see(report, self.moment, self.now_ns)
+            self.recorder.late |= self.trades.last_was_late
+        else:
+            self.recorder.count(type(report).__name__.lower())
+
+    def _hear(self, message: FeedMessage) -> None:
+        if self.alive:
+            self.desk.hear(message, self.now_ns, self.clock_ns())
+            self._soon()
+
+    def _receive(self, envelopes: Sequence[Envelope]) -> None:
+        if not self.alive or self.plan.is_down(self.now_ns, self.now_ns):
+            return
+        self.desk.receive(envelopes, self.clock_ns())
+        after = self.desk.session.resend_after(self.now_ns)
+        if after is not None and (at_ns := self.wire.reach_venue_ns(self.now_ns)) is not None:
+            self._at(at_ns, self._resend, after)
+
+    def _resend(self, after: int) -> None:
+        for at_ns, envelope in self.wire.resend(self.now_ns, after):
+            self._at(at_ns, self._receive, [envelope])
+
+    def _listen(self, _: None) -> None:
+        """Heartbeats, silent feeds, and questions that want an answer."""
+        self._at(self.now_ns + _LISTEN_NS, self._listen)
+        for at_ns, envelope in self.wire.heartbeat(self.now_ns):
+            self._at(at_ns, self._receive, [envelope])
+        if not self.alive:
+            return
+        self.desk.listen(self.now_ns, self.clock_ns())
+        for source in self.desk.feed.wanted(self.now_ns):
+            for at_ns, message in self.feed.snapshot(self.now_ns, source):
+                self._at(at_ns, self._hear, message)
+        if self.desk.asked_ns is not None:
+            self._ask()
+        if self.last_cycle is None or self.now_ns - self._last_ns >= round(
+            self.stage.scenario.cycle_s * _S_NS
+        ):
+            self._soon()
+
+    # The desk decides.
+
+    def _soon(self) -> None:
+        """Decide once everything of this instant has been heard."""
+        if self._due_ns != self.now_ns:
+            self._due_ns = self.now_ns
+            self._at(self.now_ns, self._decide)
+
+    def _decide(self, _: None) -> None:
+        if not self.alive:
+            return
+        refit = self.cycles % self.stage.scenario.refit_every == 0
+        self.cycles += 1
+        cycle, commands = self.desk.decide(self.clock_ns(), "moved", refit=refit)
+        self.last_cycle, self._last_ns = cycle, self.now_ns
+        self.recorder.sample(self.now_ns, self.moment, self.exchange.positions(), cycle)
+        if self.watch is not None:
+            self.watch.decided(self, cycle, commands)
+        self.trades.sent(commands)
+        leaves_ns = self.wire.decided_ns(self.now_ns) + round(self.policy.slow_s * _S_NS)
+        self._at(leaves_ns, self._send, commands)
+
+    def _send(self, commands: Sequence[Command]) -> None:
+        if not self.alive:
+            return  # the process ended before they left
+        self.recorder.count("orders", sum(isinstance(each, NewOrder) for each in commands))
+        sent = self.wire.to_venue(self.now_ns, commands)
+        for at_ns, some in groupby(sent, key=_read_ns):
+            self._at(at_ns, self._arrive, [command for _, command in some])
+
+    def _arrive(self, commands: Sequence[Command]) -> None:
+        self._tell(self.exchange.take(commands, self.now_ns))
+
+    # What goes wrong.
+
+    def _disconnect(self, broken: Disconnect) -> None:
+        self._tell(self.exchange.disconnect(broken.cancels, self.now_ns))
+        self._at(self.now_ns + _TIMEOUT_NS, self._lost)
+
+    def _lost(self, _: None) -> None:
+        if self.alive and self.desk.up:
+            self.desk.lose_session(self.clock_ns())
+            self._soon()
+
+    def _reconnect(self, broken: Disconnect) -> None:
+        self.exchange.reconnect()
+        if self.alive:
+            self._session_up(cancelled=broken.cancels)
+
+    def _session_up(self, *, cancelled: bool) -> None:
+        self.desk.find_session(self.clock_ns(), cancelled=cancelled)
+        self._ask()
+
+    def _ask(self) -> None:
+        """Ask for open orders and positions; again at the next look around if no answer came."""
+        self.desk.asked_ns = self.clock_ns()
+        if (at_ns := self.wire.reach_venue_ns(self.now_ns)) is not None:
+            self._at(at_ns, self._asked)
+
+    def _asked(self, _: None) -> None:
+        answer = (
+            self.exchange.open_orders(),
+            self.exchange.positions(),
+            len(self.exchange.ledger.executions),
+            self.now_ns,
+        )
+        if (at_ns := self.wire.reach_desk_ns(self.now_ns)) is not None:
+            self._at(at_ns, self._answered, answer)
+
+    def _answered(self, answer: tuple[list[tuple[int, int]], Ints, int, int]) -> None:
+        if self.alive and self.desk.asked_ns is not None:
+            self.desk.told(*answer, received_ns=self.clock_ns())
+            self._soon()
+
+    def _shut_hedges(self, on: bool) -> None:
+        rows = np.flatnonzero(~self.table.is_option)
+        self._tell(self.exchange.suspend(rows, on, self.now_ns))
+        if not on:
+            self._requote(self.moment)
+
+    def _bust(self, thought: SecondThought) -> None:
+        if trades := self.exchange.ledger.executions:
+            self._tell(self.exchange.bust(trades[thought.of(len(trades))].execution_id, self.now_ns))
+
+    def _correct(self, thought: SecondThought) -> None:
+        if trades := self.exchange.ledger.executions:
+            trade = trades[thought.of(len(trades))]
+            price = max(trade.price_ticks + thought.ticks, 1)
+            self._tell(self.exchange.correct(trade.execution_id, trade.quantity, price, self.now_ns))
+
+    def _fail_storage(self, fault: StorageFault) -> None:
+        if self.storage is not None and self.alive:
+            self.storage.plan(fault, is_full=fault in self.plan.full_disks)
+
+    def _die(self, fault: Killed | NoStorage) -> None:
+        """The process ends; where it still could, it took its orders out."""
+        assert self.storage is not None, "a process without a journal does not die at a write"
+        self.recorder.count("deaths")
+        self.alive = False
+        if isinstance(fault, NoStorage):
+            live = [
+                Cancel(client_id=client_id)
+                for client_id in self.desk.process.state.outbox.working.client_id.tolist()
+            ]
+            for at_ns, command in self.wire.to_venue(self.now_ns, live):
+                self._at(at_ns, self._arrive, [command])
+        self._at(self.now_ns + _BACK_NS, self._restart)
+
+    def _restart(self, _: None) -> None:
+        assert self.storage is not None, "what died had a journal"
+        process = restarted(self.storage.recover(), self.clock_ns(), "the process ended")
+        self.alive = True
+        self.desk.begin_anew(process, self.now_ns, self.clock_ns())
+        if not self.plan.is_down(self.now_ns, self.now_ns):
+            self._session_up(cancelled=False)
+        self._soon()
+
+
+def _read_ns(arrival: tuple[int, object]) -> int:
+    """Both ends read their line every millisecond: what came meanwhile is taken together."""
+    return -(-arrival[0] // _MS_NS) * _MS_NS
+
+
+@lru_cache(maxsize=1)
+def world_of(scenario: Scenario, seed: int) -> tuple[DayMarket, tuple[CustomerOrder, ...]]:
+    """The market and the customers of a seed: the same for every policy."""
+    market = simulated_market(scenario.prices, seed)
+    return market, customer_orders(scenario.flow, market, seed)
+
+
+def run_day(stage: Stage, policy: str, seed: int) -> DayRecord:
+    """Run one day.
+
+    Parameters
+    ----------
+    stage : Stage
+    policy : str
+        Name of one of `sim.policies.POLICIES`.
+    seed : int
+        0 or above; policies of one seed meet the same market and the same customers.
+    """
+    market, orders = world_of(stage.scenario, seed)
+    return Day(stage, POLICIES[policy], seed, market, orders).run()

@@ -1,0 +1,71 @@
+"""The desk as a process: every fact goes to the journal and then to the engine, and what it decides leaves once all that is durable.
+
+It may die at any write, and comes back from what its journal had committed.
+"""
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from flatbook.engine.cycle import Cycle
+from flatbook.engine.decision import decision_of, encode_decision
+from flatbook.engine.state import State
+from flatbook.engine.step import step
+from flatbook.journal.replay import read_facts, undecided
+from flatbook.model.events import CycleDue
+from flatbook.model.facts import Fact
+from flatbook.model.venue_events import Restarted
+from flatbook.sim.storage import Recording
+
+
+class DeskProcess:
+    """One run of the engine from one journal; without a journal nothing is kept."""
+
+    def __init__(self, journal: Recording | None = None) -> None:
+        self.state = State()
+        self.journal = journal
+        self.facts = 0
+        self.decisions = 0
+
+    def take(self, facts: Iterable[Fact]) -> None:
+        """Record facts and fold them, in their order; all are durable on return."""
+        if self.journal is None:
+            self._fold(facts)
+            return
+        with self.journal.batch():
+            self._fold(facts)
+
+    def decide(self, now_ns: int, reason: str, *, refit: bool) -> Cycle:
+        """Run one cycle; once this returns it is durable, with its cause and every fact before it."""
+        due = self._numbered(CycleDue(received_ns=now_ns, reason=reason, refit=refit))
+        cycle = step(self.state, due)
+        assert cycle is not None, "a cycle that is due is decided"
+        self.decisions += 1
+        if self.journal is not None:
+            self.journal.append_decision(encode_decision(decision_of(cycle)), cycle.sequence)
+        return cycle
+
+    def _fold(self, facts: Iterable[Fact]) -> None:
+        for fact in facts:
+            cycle = step(self.state, self._numbered(fact))
+            assert cycle is None, "a cycle is due through decide"
+
+    def _numbered(self, fact: Fact) -> Fact:
+        self.facts += 1
+        if self.journal is not None:
+            return self.journal.append(fact)
+        return replace(fact, sequence=self.facts)
+
+
+def restarted(recording: Recording, now_ns: int, reason: str) -> DeskProcess:
+    """The desk again, from what its journal holds: decisions that were not recorded are taken again, and then it begins anew."""
+    desk = DeskProcess()
+    missing = {due.sequence for due in undecided(recording.journal)}
+    for fact in tuple(read_facts(recording.journal)):
+        cycle = step(desk.state, fact)
+        desk.facts += 1
+        if cycle is not None and fact.sequence in missing:
+            recording.append_decision(encode_decision(decision_of(cycle)), fact.sequence)
+    desk.journal = recording
+    desk.take((Restarted(received_ns=now_ns, reason=reason),))
+    return desk

@@ -1,0 +1,171 @@
+"""The desk's side of a simulated day: what arrives becomes facts, a cycle becomes commands, and questions to the venue are asked."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from flatbook.engine.cycle import Cycle
+from flatbook.model.events import DeskSet, LimitsSet
+from flatbook.model.facts import Fact
+from flatbook.model.order_events import OpenOrdersTold
+from flatbook.model.parameters import Desk, Limit
+from flatbook.model.quoting_events import DutySession
+from flatbook.model.table import InstrumentTable, Ints
+from flatbook.model.venue_events import PositionsTold, VenueSession
+from flatbook.model.world_fault_terms import WireTerms
+from flatbook.orders.columns import Purpose
+from flatbook.sim.desk_process import DeskProcess
+from flatbook.sim.feed import FeedMessage
+from flatbook.sim.feed_reader import FeedReader
+from flatbook.sim.messages import Cancel, Command, NewOrder
+from flatbook.sim.session import SessionReader
+from flatbook.sim.trust import Trust
+from flatbook.sim.wire import Envelope
+
+_WHO = "simulation"
+_GAP = "gap"
+
+
+class DeskSide:
+    """One desk, its readers and its session with the venue."""
+
+    def __init__(
+        self, process: DeskProcess, table: InstrumentTable, desk: Desk, terms: WireTerms, at_ns: int
+    ) -> None:
+        self.process, self.desk, self._table, self._terms = process, desk, table, terms
+        self.venue = desk.orders.venue
+        self.up = True
+        self.asked_ns: int | None = (
+            None  # by the desk's clock, when it last asked what it has; None: it need not
+        )
+        self._begin(at_ns)
+
+    def open(self, facts: Sequence[Fact], limits: tuple[Limit, ...], opens_ns: int, closes_ns: int) -> None:
+        """Everything that a desk is told before the open."""
+        before = opens_ns
+        self.process.take(
+            (
+                *facts[:1],
+                DeskSet(received_ns=before, desk=self.desk, by=_WHO),
+                LimitsSet(received_ns=before, limits=limits, by=_WHO),
+                *facts[1:],
+                *(
+                    DutySession(received_ns=before, duty=duty.name, opens_ns=opens_ns, closes_ns=closes_ns)
+                    for duty in self.desk.duties
+                ),
+            )
+        )
+
+    def begin_anew(self, process: DeskProcess, at_ns: int, received_ns: int) -> None:
+        """The process is another one, from the same journal: it trusts no feed and no session until they spoke."""
+        self.process = process
+        self.up = False
+        self._begin(at_ns)
+        names = self._table.underlyings
+        process.take(self.trust.doubt(_GAP, names, "the process began anew", received_ns))
+
+    def hear(self, message: FeedMessage, at_ns: int, received_ns: int) -> None:
+        """A message of the feed."""
+        self.process.take(self.feed.read(message, at_ns=at_ns, received_ns=received_ns))
+
+    def listen(self, at_ns: int, received_ns: int) -> None:
+        """Look for feeds that say nothing."""
+        self.process.take(self.feed.listen(at_ns=at_ns, received_ns=received_ns))
+
+    def receive(self, envelopes: Sequence[Envelope], received_ns: int) -> None:
+        """Reports of the exchange."""
+        self.process.take(self.session.read(envelopes, received_ns))
+
+    def lose_session(self, received_ns: int) -> None:
+        """The session with the venue is lost."""
+        self.up = False
+        self.process.take((VenueSession(received_ns=received_ns, venue=self.venue, up=False, reason="lost"),))
+
+    def find_session(self, received_ns: int, *, cancelled: bool) -> None:
+        """The session stands again; what became of orders is asked for next."""
+        self.up = True
+        self.process.take(
+            (VenueSession(received_ns=received_ns, venue=self.venue, up=True, orders_cancelled=cancelled),)
+        )
+
+    def told(
+        self,
+        orders: Sequence[tuple[int, int]],
+        positions: Ints,
+        executions: int,
+        counted_ns: int,
+        received_ns: int,
+    ) -> None:
+        """The venue's answer: open orders, and positions as it counted them at `counted_ns`."""
+        assert self.asked_ns is not None, "an answer without a question"
+        rows = np.flatnonzero(positions)
+        self.process.take(
+            (
+                OpenOrdersTold(
+                    received_ns=received_ns,
+                    venue=self.venue,
+                    asked_ns=self.asked_ns,
+                    client_ids=tuple(client_id for client_id, _ in orders),
+                    quantities=tuple(left for _, left in orders),
+                ),
+                PositionsTold(
+                    received_ns=received_ns,
+                    venue=self.venue,
+                    asked_ns=counted_ns,
+                    executions=executions,
+                    symbols=tuple(self._table.instruments[row].symbol for row in rows.tolist()),
+                    quantities=tuple(positions[rows].tolist()),
+                ),
+            )
+        )
+        self.asked_ns = None
+
+    def decide(self, received_ns: int, reason: str, *, refit: bool) -> tuple[Cycle, list[Command]]:
+        """One cycle, and what it sends."""
+        cycle = self.process.decide(received_ns, reason, refit=refit)
+        return cycle, commands_of(cycle)
+
+    def _begin(self, at_ns: int) -> None:
+        self.trust = Trust()
+        self.feed = FeedReader(self._table, self._terms, self.trust, at_ns)
+        self.session = SessionReader(
+            self._table, self.venue, self.trust, resend_after_ms=self._terms.resend_after_ms
+        )
+
+
+def commands_of(cycle: Cycle) -> list[Command]:
+    """What a cycle sends, in its sequence; hedges and offsets trade at once or not at all."""
+    left = cycle.outgoing
+    if left is None:
+        return []
+    commands = left.commands
+    new = ~commands.cancels
+    ids = np.where(new, left.next_id - 1 + np.cumsum(new), commands.client_id)
+    orders = commands.orders
+    columns = (
+        ids,
+        new,
+        orders.row,
+        orders.side,
+        orders.price_ticks,
+        orders.quantity,
+        orders.purpose,
+        orders.replaces,
+    )
+    return [
+        NewOrder(
+            client_id=client_id,
+            row=row,
+            side=side,
+            price_ticks=price,
+            quantity=quantity,
+            is_quote=purpose == Purpose.QUOTE,
+            replaces=replaces,
+            immediate=purpose != Purpose.QUOTE,
+        )
+        if is_new
+        else Cancel(client_id=client_id)
+        for client_id, is_new, row, side, price, quantity, purpose, replaces in zip(
+            *(column.tolist() for column in columns), strict=True
+        )
+    ]

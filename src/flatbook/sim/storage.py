@@ -1,0 +1,136 @@
+"""Where a simulated desk keeps its journal: in memory or in a file, on a disk that fails when it is told to.
+
+A process that is killed leaves what its journal had committed; of a file half of the last write may be on the disk too. A disk that is full
+refuses a write: the journal breaks, and the process has to end by itself.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from flatbook.journal.store import AnyEvent, Journal
+from flatbook.model.errors import JournalError
+from flatbook.sim.faults import StorageFault
+
+_LOG = "-wal"
+_TORN_BYTES = 2_000  # of the log's last write that are missing: half a page of it
+
+
+class Killed(Exception):  # noqa: N818 - no error: somebody pulled the plug
+    """The process ended at a write."""
+
+
+class NoStorage(Exception):  # noqa: N818
+    """The disk took no more."""
+
+
+class Recording:
+    """A journal on a disk that may fail."""
+
+    def __init__(self, journal: Journal, storage: "Storage") -> None:
+        self.journal, self._storage = journal, storage
+
+    def append(self, event: AnyEvent) -> AnyEvent:
+        """Number and record a fact."""
+        self._storage.write()
+        with _refused():
+            return self.journal.append(event)
+
+    def append_decision(self, decision: bytes, sequence_of_cause: int) -> None:
+        """Record what was decided."""
+        self._storage.write()
+        with _refused():
+            self.journal.append_decision(decision, sequence_of_cause)
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Everything inside becomes durable together."""
+        with _refused(), self.journal.batch():
+            yield
+
+
+class Storage:
+    """One desk's disk. Without a folder everything is in memory, and no record is ever torn."""
+
+    def __init__(self, folder: Path | None = None, manifest: Mapping[str, str] | None = None) -> None:
+        self._folder, self._manifest = folder, dict(manifest or {})
+        self._journals = 0
+        self._now: Journal | None = None
+        self._left: Journal | None = None  # by a process that was killed
+        self._path: Path | None = None
+        self._faults: list[
+            tuple[int, StorageFault, bool]
+        ] = []  # writes that are left, the fault, a full disk
+        self.deaths: list[int] = []  # last durable record at each
+
+    @property
+    def journal(self) -> Journal:
+        """Of the process that runs."""
+        assert self._now is not None, "no process began"
+        return self._now
+
+    def begin(self) -> Recording:
+        """A new journal."""
+        self._path = self._next_path()
+        self._now = Journal.create(self._path, self._manifest)
+        return Recording(self._now, self)
+
+    def plan(self, fault: StorageFault, *, is_full: bool) -> None:
+        """Fail at the fault's write from now on."""
+        self._faults.append((fault.writes, fault, is_full))
+
+    def write(self) -> None:
+        """Something is written; raises where it is the last."""
+        due = [each for each in self._faults if each[0] <= 1]
+        self._faults = [(left - 1, fault, full) for left, fault, full in self._faults if left > 1]
+        for _, fault, is_full in due:
+            if is_full:
+                pages = self.journal.connection.execute("PRAGMA page_count").fetchone()[0]
+                self.journal.connection.execute(f"PRAGMA max_page_count = {pages}")
+            else:
+                self._leave(torn=fault.torn)
+                raise Killed
+
+    def recover(self) -> Recording:
+        """What the next process finds."""
+        self._faults.clear()
+        if self._left is None:
+            self._leave(torn=False)
+        assert self._left is not None, "something is always left"
+        self._now, self._left = self._left, None
+        self.deaths.append(self._now.sequence)
+        return Recording(self._now, self)
+
+    def _leave(self, *, torn: bool) -> None:
+        """Keep what is durable at this moment."""
+        if self._path is None:
+            self._left = self.journal.committed_copy()
+            return
+        copy = self._next_path()
+        assert copy is not None, "a file beside a file"
+        for suffix in ("", _LOG):
+            source = self._path.with_name(self._path.name + suffix)
+            if source.exists():
+                shutil.copyfile(source, copy.with_name(copy.name + suffix))
+        if torn:
+            log = copy.with_name(copy.name + _LOG)
+            with log.open("ab") as file:  # a write that had begun, of which only a part arrived
+                file.write(b"\0" * _TORN_BYTES)
+        self._path = copy
+        self._left = Journal.resume(copy, self._manifest)
+
+    def _next_path(self) -> Path | None:
+        if self._folder is None:
+            return None
+        self._journals += 1
+        return self._folder / f"desk-{self._journals}.journal"
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """A journal that cannot write ends the process."""
+    try:
+        yield
+    except JournalError as e:
+        raise NoStorage(str(e)) from e

@@ -1,0 +1,131 @@
+"""Every change of the desk's positions by the exchange's account, with what the contract was truly worth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from flatbook.model.facts import Fact
+from flatbook.model.lifecycle_events import Exercised, SeriesSettled
+from flatbook.model.table import InstrumentTable
+from flatbook.sim.exchange.clearing import Expired
+from flatbook.sim.experiments.record import TradeKind
+from flatbook.sim.messages import Busted, Cancel, Command, Corrected, Traded
+from flatbook.sim.moment import Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeRow:
+    """One change of a position."""
+
+    at_ns: int
+    row: int
+    side: int
+    quantity: int
+    price: float
+    fee_usd: float
+    fair: float
+    kind: TradeKind
+    maker: bool = False
+    informed: bool = False
+
+
+class TradeLog:
+    """Fills as the day goes on."""
+
+    def __init__(self, table: InstrumentTable, informed: frozenset[int]) -> None:
+        self.rows: list[TradeRow] = []
+        self.late_fills = 0  # of orders whose cancel had been sent
+        self.last_was_late = False
+        self._table, self._informed = table, informed
+        self._kinds: dict[int, TradeKind] = {}  # by client id; a quote where nothing is told
+        self._cancelled: set[int] = set()
+        self._standing: dict[str, TradeRow] = {}  # by execution
+
+    def sent(self, commands: Sequence[Command]) -> None:
+        """What the desk decided to send."""
+        for command in commands:
+            if isinstance(command, Cancel):
+                self._cancelled.add(command.client_id)
+            elif not command.is_quote:
+                option = bool(self._table.is_option[command.row])
+                self._kinds[command.client_id] = TradeKind.OFFSET if option else TradeKind.HEDGE
+
+    def see(self, report: Traded | Busted | Corrected, moment: Moment, now_ns: int) -> None:
+        """A trade, or what the exchange made of one."""
+        if isinstance(report, Traded):
+            self._traded(report, moment)
+            return
+        before = self._standing[report.execution_id]
+        busted = isinstance(report, Busted)
+        self._add(
+            replace(
+                before, at_ns=now_ns, side=-before.side, fee_usd=-before.fee_usd if busted else 0.0,
+                fair=self._fair(before.row, before.price, moment), kind=TradeKind.CORRECTION,
+            )
+        )  # fmt: skip
+        if isinstance(report, Corrected):
+            price = report.price_ticks / float(self._table.ticks_per_unit[before.row])
+            after = replace(
+                before, at_ns=now_ns, price=price, quantity=report.quantity, kind=TradeKind.CORRECTION
+            )
+            after = replace(after, fair=self._fair(before.row, price, moment))
+            self._standing[report.execution_id] = after
+            self._add(replace(after, fee_usd=0.0))
+
+    def settle(self, expired: Expired, moment: Moment, now_ns: int) -> None:
+        """A contract that ended: what was held leaves at its payoff, what was exercised brings the underlying at the strike."""
+        exercise = expired.exercise
+        if expired.quantity:
+            self._add(self._booked(expired.row, -expired.quantity, expired.payoff, moment, now_ns))
+        if exercise is not None:
+            price = exercise.price_ticks / float(self._table.ticks_per_unit[exercise.delivered_row])
+            self._add(
+                self._booked(exercise.delivered_row, exercise.delivered_quantity, price, moment, now_ns)
+            )
+
+    def _traded(self, report: Traded, moment: Moment) -> None:
+        self.last_was_late = report.client_id in self._cancelled
+        self.late_fills += self.last_was_late
+        price = report.price_ticks / float(self._table.ticks_per_unit[report.row])
+        trade = TradeRow(
+            at_ns=report.at_ns, row=report.row, side=report.side, quantity=report.quantity, price=price,
+            fee_usd=report.fee, fair=self._fair(report.row, price, moment),
+            kind=self._kinds.get(report.client_id, TradeKind.QUOTE), maker=report.maker,
+            informed=report.order_id in self._informed,
+        )  # fmt: skip
+        self._standing[report.execution_id] = trade
+        self._add(trade)
+
+    def _booked(self, row: int, contracts: int, price: float, moment: Moment, now_ns: int) -> TradeRow:
+        return TradeRow(
+            at_ns=now_ns, row=row, side=1 if contracts > 0 else -1, quantity=abs(contracts), price=price, fee_usd=0.0,
+            fair=self._fair(row, price, moment), kind=TradeKind.SETTLEMENT,
+        )  # fmt: skip
+
+    def _add(self, trade: TradeRow) -> None:
+        self.rows.append(trade)
+
+    def _fair(self, row: int, price: float, moment: Moment) -> float:
+        """True worth now; of what has none any more, the price itself."""
+        fair = float(moment.fair[row])
+        return fair if np.isfinite(fair) else price
+
+
+def settlement_facts(expired: Expired, table: InstrumentTable, venue: str) -> tuple[Fact, ...]:
+    """What the clearing house tells the desk of a contract that ended."""
+    item = table.instruments[expired.row]
+    settled = SeriesSettled(
+        received_ns=0, settlement_id=f"{venue}/settled/{item.symbol}", instrument=item.symbol,
+        settlement_price=expired.settlement_price, settled_ns=expired.at_ns,
+    )  # fmt: skip
+    exercise = expired.exercise
+    if exercise is None:
+        return (settled,)
+    return (
+        Exercised(
+            received_ns=0, exercise_id=exercise.exercise_id, instrument=item.symbol, quantity=exercise.quantity,
+            exercised_ns=exercise.at_ns, delivered=table.instruments[exercise.delivered_row].symbol,
+        ),
+        settled,
+    )  # fmt: skip

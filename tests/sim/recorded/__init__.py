@@ -1,0 +1,1 @@
+"""The made-up world, and what the whole system makes of it."""
