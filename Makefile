@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lint types contracts bench bench-kernels surface-quality clean
+.PHONY: help setup run test sim check format lint types contracts bench bench-kernels surface-quality experiments clean
 
 help: ## Show the doors
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ run: $(READY) ## Plan the shipped synthetic example: exposure, limits, hedges, q
 
 test: $(READY) ## Run every test
 	$(BIN)/python -m pytest -n 2
+
+sim: $(READY) ## Run whole simulated days with every fault on: make sim SEEDS=200
+	$(BIN)/flatbook simtest --seeds $(SEEDS)
 
 check: format lint types contracts ## Format, lint, types and contracts, without tests
 
@@ -55,6 +58,11 @@ bench-kernels: $(READY) ## Time the kernels against their peers, check their ans
 surface-quality: $(READY) ## Fit every real chain that is there, hold the fits to their targets, write docs/reference/surface-quality.md
 	@mkdir -p docs/reference
 	$(BIN)/python -m benchmarks.surface_quality --write docs/reference/surface-quality.md
+
+experiments: SEEDS = 200
+experiments: $(READY) ## Run every scenario under every policy on SEEDS=200 days, go on where it stopped, write docs/reference/experiments.md
+	@mkdir -p docs/reference
+	$(BIN)/python -m benchmarks.experiments --seeds $(SEEDS) --write docs/reference/experiments.md
 
 $(PEERS)/.ready: benchmarks/peers/requirements.txt
 	$(PYTHON) -m venv $(PEERS)

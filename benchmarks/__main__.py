@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks import (
     american,
+    cycle,
     exposure,
     hedging,
     limits,
@@ -17,6 +18,7 @@ from benchmarks import (
     orders,
     plan,
     quoting,
+    simulation,
     surface,
     surface_look,
     value_function,
@@ -54,6 +56,8 @@ def main() -> None:
         quoting.timings(),
         orders.timings(),
         plan.timings(),
+        cycle.timings(),
+        simulation.timings(),
     ):
         print(line, flush=True)
 

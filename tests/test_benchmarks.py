@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from benchmarks import margin
+from benchmarks import margin, simulation
 from benchmarks.peers.stopwatch import time_calls
 from benchmarks.report import measure, peer_process
 from benchmarks.report.measure import Absent, Comparison, Gate, Timed, time_in_turn
@@ -197,3 +197,30 @@ def test_capital_methods_agree_with_their_peers_before_they_are_timed():
     margin._agree((wanted[0], wanted[1]), wanted, np.arange(2))
     with pytest.raises(AssertionError):
         margin._agree((wanted[0], wanted[1]), wanted + 0.01, np.arange(2))
+
+
+def test_a_simulated_day_counts_every_fact_and_every_second():
+    stage = simulation.stage_of(spacing_s=120.0, orders=400.0, strikes=4, minutes=30.0)
+    parts = simulation.Parts()
+    day = simulation.TimedDay(stage, simulation.SEED, parts)
+    day.run()
+    facts, options = sum(parts.facts.values()), int(day.table.is_option.sum())
+    messages = parts.facts["messages of quotes"]
+
+    assert options == 5 * 2 * 4
+    assert facts + len(parts.cycles) == day.desk.process.facts
+    assert len(parts.cycles) in (29, 30, 31)  # one a minute
+    assert parts.facts["prices"] == 15
+    assert 15 < messages <= 15 * 6  # one for each expiry and one for the hedges, at each moment
+    assert messages * 2 <= parts.rows <= 15 * len(day.table.instruments)
+    assert {"world", "exchange", "wire", "fold", "cycle"} == set(parts.seconds)
+    assert all(seconds > 0.0 for seconds in parts.seconds.values())
+
+
+def test_a_simulated_day_says_what_it_took():
+    lines = simulation.run(simulation.stage_of(spacing_s=300.0, strikes=4, minutes=10.0), journal=True)
+
+    assert "40 series, journal in memory" in lines[0]
+    assert "refits" in lines[1]
+    assert "facts/s" in lines[2]
+    assert "journal 0." in lines[3]

@@ -73,6 +73,18 @@ def test_the_hash_is_that_of_both_files(write):
         ("rate = 0.03", "rate = 0.03\nrate = 0.04", ("mine.toml", "TOML")),
         ("cycle_s = 120.0", 'desk = "none.toml"', ("desk", "none.toml", "desk file")),
         (GOOD, "[[[", ("mine.toml", "TOML")),
+        ("[prices]\nrate = 0.03", "[prices]\nrat = 0.03", ("line 7", "unknown key", "did you mean rate?")),
+        (GOOD[GOOD.index("[prices]") :], "", ("needs [prices]", "or [recorded]")),
+        (
+            GOOD[GOOD.index("[prices]") :],
+            '[recorded]\npath = "nowhere"\nday = 2020-01-06\n',
+            ("recorded.path", "nowhere", "where nothing is"),
+        ),
+        (
+            GOOD[GOOD.index("[prices]") :],
+            '[recorded]\npath = "nowhere"\nday = 2020-01-06\n[[flow.customers]]\nunderlying = "ABC"\n',
+            ("[flow] beside [recorded]",),
+        ),
     ],
     ids=lambda value: value[:16] if isinstance(value, str) else "",
 )

@@ -220,6 +220,16 @@ def test_records_hidden_in_a_file_that_nobody_closed_are_missed(day, tmp_path):
     assert found(lay(tmp_path, bytes(hidden))) is None
 
 
+def test_a_letter_that_changes_in_the_tables_hides_no_record(small, tmp_path):
+    """`HNTEGER PRIMARY KEY` would be a table of records without numbers, all filtered away."""
+    for file, log, _, _ in small:
+        tables = [at for at in range(4096) if file[at : at + 7] == b"INTEGER"]
+        for at in tables:
+            path = lay(tmp_path, file[:at] + b"H" + file[at + 1 :], log[: 24 + 32])
+            assert found(path) is None
+    assert len(tables) == 3
+
+
 @pytest.mark.parametrize("kind", ["zeros", "ones", "half", "other"])
 def test_a_torn_last_record_leaves_all_before_it(day, tmp_path, kind):
     """The last frame holds something else: nothing, noise, half of itself, or another page."""

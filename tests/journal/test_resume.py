@@ -124,9 +124,9 @@ def test_a_half_written_batch_leaves_the_longest_committed_prefix(tmp_path):
         ("UPDATE manifest SET value = '9' WHERE key = 'numpy'", "record 1: its content"),
         ("PRAGMA user_version = 2", "another format"),
         ("PRAGMA application_id = 1", "no journal of flatbook"),
-        ("DROP TABLE seal", "no such table"),
+        ("DROP TABLE seal", "its tables are not those"),
         ("DELETE FROM seal; INSERT INTO seal VALUES (12, 'text')", "a seal is not one that flatbook writes"),
-        ("DROP TABLE records", "no such table"),
+        ("DROP TABLE records", "its tables are not those"),
     ],
 )
 def test_a_damaged_or_foreign_file_is_refused_and_left_as_it_is(closed, statement, told):

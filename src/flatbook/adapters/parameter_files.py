@@ -62,6 +62,9 @@ def _check_keys(kind: msgspec.inspect.Type, value: object, place: Place, finding
     match kind, value:
         case msgspec.inspect.StructType(), dict():
             _check_struct(kind, value, place, findings)
+        case msgspec.inspect.UnionType(), _:  # a table that may be left out
+            for each in kind.types:
+                _check_keys(each, value, place, findings)
         case msgspec.inspect.DictType(), dict():
             for key, inner in value.items():
                 _check_keys(kind.value_type, inner, (*place, key), findings)

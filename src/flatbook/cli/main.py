@@ -36,7 +36,7 @@ from flatbook.cli.options import (
     Underlying,
     Working,
 )
-from flatbook.cli.simulate_command import simulate
+from flatbook.cli.world_commands import add_world_commands
 from flatbook.model.errors import FaultsError, FlatbookError
 
 app = typer.Typer(
@@ -48,7 +48,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(journal_app, name="journal")
-app.command()(simulate)
+add_world_commands(app)
 _BAD_INPUT = 2
 _TOLERANCE_HELP = "Error of a price that is welcome for speed, relative to max(price, 1 % of spot)."
 

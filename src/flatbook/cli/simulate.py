@@ -28,6 +28,7 @@ from flatbook.sim.stage import Stage, staged
 PIPE_WIDTH = 160  # columns of the printed report where no terminal says how wide it is
 REFERENCE = "joint"  # where nobody says which, and it is among the policies
 MOST_SEEDS, MOST_JOBS = 100_000, 512
+_RECORDED = "RECORDED: the market does not react to the desk, and every seed is the same day"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,7 @@ def make_simulation(wanted: Wanted) -> None:
     path = find_scenario(wanted.scenario)
     fail_on(_faults_of_outputs(wanted, path))
     file = read_scenario(path)
+    notes = _notes_of(file)
     results = Results(_results_file(wanted, file))
     seeds = tuple(range(wanted.first_seed, wanted.first_seed + wanted.seeds))
     work = Work(
@@ -85,7 +87,8 @@ def make_simulation(wanted: Wanted) -> None:
         aversion_per_usd=file.desk.desk.appetite.aversion_per_usd,
     )
     texts = {name: POLICIES[name].what for name in policies}
-    told = Told(text=_text_of(file), policies=texts, synthetic=True)
+    made_up = file.scenario.recorded is None
+    told = Told(text=_text_of(file), policies=texts, synthetic=made_up, notes=notes)
     report = simulation_report(summary, told)
     _write(wanted, report)
     print_simulation(report, out)
@@ -106,7 +109,15 @@ def _run_day(file: ScenarioFile, policy: str, seed: int) -> DayRecord:
 
 
 def _stage_of(file: ScenarioFile) -> Stage:
-    return staged(file.scenario, file.desk.desk, file.desk.limits)
+    return staged(file.scenario, file.desk.desk, file.desk.limits, file.recording())
+
+
+def _notes_of(file: ScenarioFile) -> tuple[str, ...]:
+    if file.scenario.recorded is None:
+        return ()
+    from flatbook.cli.simulate_recorded import notes_of  # noqa: PLC0415 - kernels, which a market that is made up does not need yet
+
+    return notes_of(file)
 
 
 def shipped_scenarios() -> dict[str, Path]:
@@ -182,16 +193,20 @@ def _faults_of_outputs(wanted: Wanted, scenario: Path) -> list[Fault]:
 
 def _results_file(wanted: Wanted, file: ScenarioFile) -> Path:
     """Where somebody said, or in the cache of the platform."""
-    if wanted.results is not None:
-        return wanted.results
+    return wanted.results if wanted.results is not None else results_in_cache(file.scenario.name)
+
+
+def results_in_cache(scenario: str) -> Path:
+    """The file that runs of a scenario are kept in where nobody says another; its folder is made."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flatbook" / "simulate"
     cache.mkdir(parents=True, exist_ok=True)
-    plain = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in file.scenario.name)
+    plain = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in scenario)
     return cache / f"{plain}.jsonl"
 
 
 def _text_of(file: ScenarioFile) -> str:
-    return ": ".join(part for part in (file.scenario.title, file.scenario.what) if part)
+    text = ": ".join(part for part in (file.scenario.title, file.scenario.what) if part)
+    return text if file.scenario.recorded is None else f"{text}. {_RECORDED}"
 
 
 def _write(wanted: Wanted, report: SimulationReport) -> None:

@@ -18,7 +18,7 @@ from flatbook.orders.columns import Purpose
 from flatbook.orders.kill import Kills
 from flatbook.orders.outbox import NONE_BESIDE, OrdersBeside
 from flatbook.orders.outgoing import Outgoing
-from flatbook.orders.state import OrderState
+from flatbook.orders.state import OrderState, places_of
 from flatbook.quoting import state as quoting
 from flatbook.quoting.conditions import Conditions
 from flatbook.quoting.duties import legal_sizes
@@ -66,7 +66,7 @@ def see_orders(state: State, event: OrdersAnswered | OpenOrdersTold | KillSet) -
     match event:
         case OrdersAnswered():
             working = state.outbox.working
-            answered = np.isin(working.client_id, event.client_ids)
+            answered = places_of(working, event.client_ids)
             tell_duties(state, event.received_ns, np.unique(working.row[answered]))
         case OpenOrdersTold():
             tell_duties(state, event.received_ns)

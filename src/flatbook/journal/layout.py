@@ -12,6 +12,7 @@ APPLICATION_ID = 0x666C6174  # "flat"
 EVENT, DECISION = "event", "decision"
 CHAIN_BYTES = 32
 
+# Readers hold the text of a file's tables against this one: a change of it, even of a blank, is another format.
 SCHEMA = """
 CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE records (

@@ -10,7 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from flatbook.journal.layout import APPLICATION_ID, DECISION, EVENT, FORMAT_VERSION, first_link, next_link
+from flatbook.journal.layout import (
+    APPLICATION_ID,
+    DECISION,
+    EVENT,
+    FORMAT_VERSION,
+    SCHEMA,
+    first_link,
+    next_link,
+)
 from flatbook.journal.write_ahead_log import damage_in
 from flatbook.model.errors import JournalError
 
@@ -196,4 +204,8 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
             f"journal {path}: application and format were {found}, expected {(APPLICATION_ID, FORMAT_VERSION)}; "
             "this is no journal of flatbook, or one of another format"
         )
+        raise JournalError(msg)
+    tables = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_schema").fetchall()}
+    if tables != {statement.strip() for statement in SCHEMA.split(";") if statement.strip()}:
+        msg = f"journal {path}: its tables are not those of a journal; it is damaged before record 1: restore a copy"
         raise JournalError(msg)

@@ -18,6 +18,7 @@ _MAGIC = 0x377F0682  # its last bit says that the words of checksums are big-end
 _WORD = 2**32
 _FRAMES_AT_ONCE = 1_000
 _Words = np.ndarray[Any, np.dtype[np.uint64]]
+_Flags = np.ndarray[Any, np.dtype[np.bool_]]
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
@@ -39,29 +40,28 @@ def damage_in(log: Path) -> str:
     frame_bytes = _FRAME_HEADER + page
     count = (raw.size - _HEADER) // frame_bytes
     frames = raw[_HEADER : _HEADER + count * frame_bytes].reshape(count, frame_bytes)
-    ours = (frames[:, 8:16] == raw[16:24]).all(axis=1)
-    marks = ours & frames[:, 4:8].any(axis=1)
-    broken, only_salt = _first_broken(raw, frames, ours, order)
-    if broken == count or np.count_nonzero(marks[broken:]) + only_salt < 2:
+    first, second = (_words(frames[:, 8:16], ">u4") == _words(raw[None, 16:24], ">u4")).T
+    marks = (first | second) & frames[:, 4:8].any(axis=1)  # one number of the generation may be what was hit
+    broken = _first_broken(raw, frames, first & second, order)
+    if broken == count or np.count_nonzero(marks[broken:]) < 2:
         return ""
     return f"frame {broken + 1} of generation {raw[16:24].tobytes().hex()} is not what was written"
 
 
-def _first_broken(raw: _Bytes, frames: _Bytes, ours: Any, order: str) -> tuple[int, bool]:
-    """Number of whole frames before the first that is not, and whether that one is a mark of ours but for its generation."""
+def _first_broken(raw: _Bytes, frames: _Bytes, ours: _Flags, order: str) -> int:
+    """Number of whole frames before the first that is not; the count of all where there is none."""
     before = raw[24:32]
     for start in range(0, len(frames), _FRAMES_AT_ONCE):
         some = frames[start : start + _FRAMES_AT_ONCE]
         told = some[:, 16:24]
         seeds = _words(np.concatenate((before[None, :], told[:-1])), ">u4")
         content = _words(np.concatenate((some[:, :8], some[:, _FRAME_HEADER:]), axis=1), order)
-        right = (_checksum(seeds, content) == _words(told, ">u4")).all(axis=1)
-        whole = right & ours[start : start + len(some)]
+        whole = (_checksum(seeds, content) == _words(told, ">u4")).all(axis=1)
+        whole &= ours[start : start + len(some)]
         if not whole.all():
-            at = int(np.argmin(whole))
-            return start + at, bool(right[at] and some[at, 4:8].any())
+            return start + int(np.argmin(whole))
         before = told[-1]
-    return len(frames), False
+    return len(frames)
 
 
 def _is_header(header: _Bytes, order: str) -> bool:

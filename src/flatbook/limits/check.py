@@ -350,7 +350,7 @@ def _rooms(reading: Reading, one: Floats, rows: Rows, held: Ints, hard: Floats) 
         left = np.maximum(hard - padded[reading.levels.bought[rows]], 0.0)
         right = np.maximum(hard - padded[reading.levels.sold[rows]], 0.0)
         return np.maximum(-held, 0) + left, np.maximum(held, 0) + right
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if reading.signed:
             net = _net_of(reading, rows)
             total = np.abs(net) if reading.by_row is not None else abs(reading.value)

@@ -87,7 +87,8 @@ class EventVariance:
     @property
     def move_sd_error(self) -> Floats:
         """Its standard error, to first order; NaN where the move is zero."""
-        return np.where(self.move_variance > 0.0, 0.5 * self.move_variance_error / self.move_sd, np.nan)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.move_variance > 0.0, 0.5 * self.move_variance_error / self.move_sd, np.nan)
 
     @property
     def expected_move(self) -> Floats:

@@ -67,9 +67,7 @@ def grow(state: MarketState, n_rows: int) -> None:
 
 def see_quotes(state: MarketState, table: InstrumentTable, event: QuotesSeen) -> None:
     """Replace the quotes of the series that `event` names."""
-    rows = np.fromiter(
-        (table.row_of(symbol) for symbol in event.symbols), dtype=np.int64, count=len(event.symbols)
-    )
+    rows = table.rows_of(event.symbols)
     per_unit = table.ticks_per_unit[rows]
     state.bid[rows] = _numbers(event.bid_ticks) / per_unit
     state.ask[rows] = _numbers(event.ask_ticks) / per_unit

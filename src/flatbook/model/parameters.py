@@ -4,6 +4,7 @@ Currency amounts are in the desk's currency (USD). Volatilities are annual decim
 """
 
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 
 import msgspec
@@ -480,4 +481,10 @@ class Desk(Parameters, frozen=True, kw_only=True):
     def terms_of(self, underlying: str) -> UnderlyingTerms:
         """The terms of `underlying`; defaults where the desk said nothing."""
         found = (terms for terms in self.underlyings if terms.symbol == underlying)
-        return next(found, UnderlyingTerms(symbol=underlying))
+        return next(found, None) or _unsaid(underlying)
+
+
+@lru_cache(maxsize=1024)
+def _unsaid(underlying: str) -> UnderlyingTerms:
+    """The terms of an underlying of which nothing was said."""
+    return UnderlyingTerms(symbol=underlying)

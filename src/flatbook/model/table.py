@@ -3,6 +3,7 @@
 A new listing makes a new table with a higher version; existing rows keep their numbers.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -177,6 +178,15 @@ class InstrumentTable:
             msg = f"instrument {symbol!r} is not listed; list it (InstrumentsListed) before it is quoted or traded"
             raise UnknownInstrumentError(msg)
         return row
+
+    def rows_of(self, symbols: Sequence[str]) -> Ints:
+        """int64[len(symbols)]: row of each; raises as `row_of`."""
+        known = self.rows
+        try:
+            return np.array([known[symbol] for symbol in symbols], dtype=np.int64)
+        except KeyError as e:
+            self.row_of(e.args[0])
+            raise
 
     def listed(self, new: tuple[Instrument, ...]) -> "InstrumentTable":
         """The table after a listing: known symbols keep their rows, a changed definition replaces the old."""

@@ -54,6 +54,7 @@ class FaultTerms(Parameters, frozen=True, kw_only=True):
     feed_lost_share: float = 0.0
     feed_repeated_share: float = 0.0
     feed_reordered_share: float = 0.0
+    feed_crossed_share: float = 0.0  # of messages with quotes: one series is told with its bid above its offer
 
     # Orders to the venue.
     commands_lost_share: float = 0.0
@@ -93,6 +94,8 @@ class FaultTerms(Parameters, frozen=True, kw_only=True):
     corrections_per_day: float = 0.0
     correction_ticks: int = 2  # at most, either way
 
+    calm_last_minutes: float = 0.0  # before the close: nothing goes wrong any more, and what is wrong ends
+
     def __post_init__(self) -> None:
         """Refuse faults that cannot be meant."""
         for name in self.__struct_fields__:
@@ -113,6 +116,10 @@ class FaultTerms(Parameters, frozen=True, kw_only=True):
             self.correction_ticks >= 1,
             f"faults correction_ticks must be 1 or above, was {self.correction_ticks}",
         )
+        demand(
+            0.0 <= self.calm_last_minutes < _INFINITE,
+            f"faults calm_last_minutes must be 0 or above, was {self.calm_last_minutes}",
+        )
         opens, closes = self.hedge_closed_from_minute, self.hedge_closed_to_minute
         demand(
             (opens is None and closes is None)
@@ -131,6 +138,7 @@ class FaultTerms(Parameters, frozen=True, kw_only=True):
             feed_lost_share=0.005,
             feed_repeated_share=0.01,
             feed_reordered_share=0.01,
+            feed_crossed_share=0.01,
             commands_lost_share=0.005,
             commands_repeated_share=0.005,
             commands_reordered_share=0.01,

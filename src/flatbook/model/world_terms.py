@@ -5,6 +5,7 @@ from flatbook.model.world_exchange_terms import ExchangeTerms
 from flatbook.model.world_fault_terms import FaultTerms, WireTerms
 from flatbook.model.world_flow_terms import FlowOfDay
 from flatbook.model.world_price_terms import PriceTerms
+from flatbook.model.world_recorded_terms import RecordedTerms
 
 _INFINITE = float("inf")
 
@@ -17,13 +18,17 @@ class Scenario(Parameters, frozen=True, kw_only=True):
     what: str = ""  # what happens in it, in a few sentences
     base: str = ""  # file beside it whose tables this one is laid over; its lists are replaced as a whole
     desk: str = "desk.toml"  # the desk file, beside the scenario's own
-    prices: PriceTerms
+    prices: PriceTerms | None = None  # a market that is made up
+    recorded: RecordedTerms | None = None  # in its place, and in that of customers: one that was
     flow: FlowOfDay = FlowOfDay()
     exchange: ExchangeTerms = ExchangeTerms()
     wire: WireTerms = WireTerms()
     faults: FaultTerms = FaultTerms()
     cycle_s: float = (
         300.0  # longest time between two decisions of the desk; it decides after every move of the market too
+    )
+    react_s: float = (
+        60.0  # it decides after fills of its quotes too, but so long after its last decision at the earliest
     )
     crowd_delay_ms: float = 50.0  # from a move of the market until others trade with quotes of the desk that stand where they were
     refit_every: int = 4  # decisions of which one refits surfaces, factors and the risk price
@@ -40,7 +45,12 @@ class Scenario(Parameters, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse a scenario that cannot be meant."""
         demand(bool(self.name.strip()) and bool(self.title.strip()), "scenario: needs a name and a title")
-        for each in ("cycle_s", "markout_s"):
+        demand(
+            (self.prices is None) != (self.recorded is None),
+            "scenario: needs [prices], a market that is made up, or [recorded], one that was; not both",
+        )
+        self._refuse_recorded()
+        for each in ("cycle_s", "react_s", "markout_s"):
             value = getattr(self, each)
             demand(0.0 < value < _INFINITE, f"scenario {each} must be above 0 and finite, was {value}")
         demand(
@@ -48,3 +58,16 @@ class Scenario(Parameters, frozen=True, kw_only=True):
             f"scenario crowd_delay_ms must be from 0 to 1e6, was {self.crowd_delay_ms}",
         )
         demand(self.refit_every >= 1, f"scenario refit_every must be 1 or above, was {self.refit_every}")
+
+    def _refuse_recorded(self) -> None:
+        if self.recorded is None:
+            return
+        demand(
+            self.flow == FlowOfDay(),
+            "scenario: [flow] beside [recorded]: its customers are those who traded then",
+        )
+        demand(
+            self.wire.silence_s > self.recorded.spacing_s,
+            f"scenario: wire silence_s must be above recorded spacing_s, {self.recorded.spacing_s:g}, or every feed counts as "
+            f"dead between two moments; was {self.wire.silence_s:g}",
+        )

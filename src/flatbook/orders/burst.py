@@ -263,8 +263,9 @@ def _not_over(
 def _share(pretrade: PreTrade, rule: BurstRule) -> Floats:
     """What one watched quote may add to each line."""
     group, limit = pretrade.shape[:, 1], pretrade.shape[:, 2]
-    below = pretrade.top[group] - pretrade.level
-    left = pretrade.room[limit] + below
+    with np.errstate(invalid="ignore"):  # a line of unknown level bears nothing: NaN fails every comparison
+        below = pretrade.top[group] - pretrade.level
+        left = pretrade.room[limit] + below
     left = np.where(pretrade.shared[limit] == 1, np.maximum(left, below), left)
     return np.where(
         rule.rates,

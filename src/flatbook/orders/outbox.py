@@ -66,6 +66,7 @@ from flatbook.orders.state import (
     end_orders,
     fill_orders,
     is_quote,
+    places_of,
     told_open_orders,
     without,
 )
@@ -306,8 +307,8 @@ def leave(outbox: Outbox, left: Outgoing, kills: Kills, now_ns: int) -> Ints:
 def _rest_no_more(outbox: Outbox, client_id: int) -> None:
     """An order that fills was not rejected."""
     if outbox.rejections.waits:
-        at = outbox.working.client_id == client_id
-        at &= outbox.working.purpose == Purpose.HEDGE
+        at = places_of(outbox.working, (client_id,))
+        at = at[outbox.working.purpose[at] == Purpose.HEDGE]
         for row, side in zip(outbox.working.row[at].tolist(), outbox.working.side[at].tolist(), strict=True):
             forget_hedge(outbox.rejections, row, side)
 

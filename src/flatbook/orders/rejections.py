@@ -15,7 +15,7 @@ from flatbook.model.order_terms import OrderTerms
 from flatbook.model.table import InstrumentTable, Ints
 from flatbook.orders.columns import Purpose
 from flatbook.orders.kill import Kill, Kills
-from flatbook.orders.state import WorkingOrders
+from flatbook.orders.state import OrderState, WorkingOrders, places_of
 
 BY_REJECTIONS = "rejections"  # owner of a kill that they set off
 _NS_PER_MS = 1_000_000
@@ -56,17 +56,18 @@ def see_rejections(
     terms : OrderTerms
     """
     news = dict(zip(event.client_ids, event.news, strict=True))  # the last of each
-    at = np.flatnonzero(orders.alive & np.isin(orders.client_id, event.client_ids))
+    at = places_of(orders, event.client_ids)
+    at = at[orders.state[at] != OrderState.DEAD]
     rejected = 0
-    for place in at.tolist():
+    if OrderNews.REJECTED in event.news:
+        refused = {client_id for client_id, what in news.items() if what == OrderNews.REJECTED}
+        rejected = sum(client_id in refused for client_id in orders.client_id[at].tolist())
+    for place in at[orders.purpose[at] == Purpose.HEDGE].tolist():
         what = news[int(orders.client_id[place])]
         hedge = int(orders.row[place]), int(orders.side[place])
-        is_hedge = orders.purpose[place] == Purpose.HEDGE
         if what is OrderNews.REJECTED:
-            rejected += 1
-            if is_hedge:
-                _wait(rejections, hedge, event, terms)
-        elif what is OrderNews.ACKNOWLEDGED and is_hedge:
+            _wait(rejections, hedge, event, terms)
+        elif what is OrderNews.ACKNOWLEDGED:
             forget_hedge(rejections, *hedge)
     if rejected:
         since = event.received_ns - _NS_PER_S * terms.reject_window_s

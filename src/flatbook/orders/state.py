@@ -5,6 +5,7 @@ replacement is an order of its own that counts beside the one it replaces, until
 ids ascend and are used once. What a venue says of an order that nobody knows is given back, for a person to look at.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -66,6 +67,11 @@ class WorkingOrders:
     def n_alive(self) -> int:
         """How many may still fill."""
         return int(np.count_nonzero(self.alive))
+
+    @property
+    def n_unknown(self) -> int:
+        """How many of them nobody knows anything of until their venue is asked."""
+        return int(np.count_nonzero(self.state == OrderState.UNKNOWN))
 
 
 def send_orders(orders: WorkingOrders, batch: OrderColumns, anchor_ticks: Floats, now_ns: int) -> Ints:
@@ -139,8 +145,8 @@ def fill_orders(orders: WorkingOrders, client_ids: Ints, quantities: Ints) -> In
     int64[m]
         Client ids that nobody knows, or that were filled beyond what was sent: a person must look.
     """
-    at, strange = _places(orders, client_ids)
-    known = np.isin(client_ids, orders.client_id[at])
+    at, known = _places(orders, client_ids)
+    strange = client_ids[~known]
     spent = np.zeros(orders.client_id.size, dtype=np.bool_)
     spent[at] = (orders.state[at] != OrderState.DEAD) | (orders.filled[at] == orders.quantity[at])
     np.add.at(orders.filled, at, quantities[known])
@@ -155,8 +161,14 @@ def fill_orders(orders: WorkingOrders, client_ids: Ints, quantities: Ints) -> In
 
 def is_quote(orders: WorkingOrders, client_id: int) -> bool:
     """Whether it is a quote of ours."""
-    at, _ = _places(orders, np.array([client_id]))
+    at = places_of(orders, (client_id,))
     return bool((orders.purpose[at] == Purpose.QUOTE).any())
+
+
+def places_of(orders: WorkingOrders, client_ids: Sequence[int]) -> Ints:
+    """Where the orders with these ids are, each once, ascending, int64[m]; what nobody knows is left out."""
+    ids = np.array(sorted(set(client_ids)), dtype=np.int64)
+    return _places(orders, ids)[0]
 
 
 def answer_orders(orders: WorkingOrders, event: OrdersAnswered) -> Ints:
@@ -165,8 +177,8 @@ def answer_orders(orders: WorkingOrders, event: OrdersAnswered) -> Ints:
     News of one order count in their sequence; those of different orders do not disturb each other, in whatever sequence.
     """
     ids = np.array(event.client_ids, dtype=np.int64)
-    at, strange = _places(orders, ids)
-    news = np.array(event.news, dtype=np.int64)[np.isin(ids, orders.client_id[at])]
+    at, known = _places(orders, ids)
+    strange, news = ids[~known], np.array(event.news, dtype=np.int64)[known]
     while at.size:
         _, first = np.unique(at, return_index=True)
         _answer(orders, at[first], news[first])
@@ -188,8 +200,8 @@ def told_open_orders(orders: WorkingOrders, event: OpenOrdersTold, venue: int) -
         Client ids of the list that are not open by our own account: a person must look.
     """
     ids = np.array(event.client_ids, dtype=np.int64)
-    at, strange = _places(orders, ids)
-    told = np.array(event.quantities, dtype=np.int64)[np.isin(ids, orders.client_id[at])]
+    at, known = _places(orders, ids)
+    strange, told = ids[~known], np.array(event.quantities, dtype=np.int64)[known]
     ghosts = orders.client_id[at[orders.state[at] == OrderState.DEAD]]
     judged = orders.alive & (orders.venue == venue) & (orders.sent_ns < event.asked_ns)
     gone = judged & ~np.isin(orders.client_id, ids)
@@ -253,11 +265,14 @@ def _release_replaced(orders: WorkingOrders) -> None:
         orders.state[waiting & ~np.isin(orders.client_id, coming)] = OrderState.LIVE
 
 
-def _places(orders: WorkingOrders, client_ids: Ints) -> tuple[Ints, Ints]:
-    """Where the known ones of these ids are, and the unknown ids."""
-    at = np.searchsorted(orders.client_id, client_ids)
-    known = np.append(orders.client_id, -1)[at] == client_ids
-    return at[known], client_ids[~known]
+def _places(orders: WorkingOrders, client_ids: Ints) -> tuple[Ints, Bools]:
+    """Where the known ones of these ids are, and which those are, bool[k]."""
+    ids = orders.client_id
+    if not ids.size:
+        return np.empty(0, dtype=np.int64), np.zeros(client_ids.size, dtype=np.bool_)
+    at = np.searchsorted(ids, client_ids)
+    known = ids[np.minimum(at, ids.size - 1)] == client_ids
+    return at[known], known
 
 
 def _forget(orders: WorkingOrders, now_ns: int) -> None:

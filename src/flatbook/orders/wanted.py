@@ -109,7 +109,7 @@ def wanted_hedges(
     venue: Ints | None = None,
     offset: Ints | None = None,
 ) -> WantedHedges:
-    """The hedges that were chosen, and the legs of an option offset, at the other side of the market; at theoretical value where it has none.
+    """The hedges that were chosen, and the legs of an option offset, at the other side of the market; at theoretical value where it has none, or is crossed.
 
     A hedge without any price is left out.
 
@@ -128,7 +128,7 @@ def wanted_hedges(
     if offset is not None:
         contracts = contracts + offset
     side = np.sign(contracts)
-    other = np.where(side > 0, market.ask, market.bid)
+    other = np.where(market.bid > market.ask, np.nan, np.where(side > 0, market.ask, market.bid))
     price = np.where(np.isfinite(other), other, values.price)
     ticks = np.where(side > 0, ask_ticks(price, table), bid_ticks(price, table))
     row = np.flatnonzero((contracts != 0) & (ticks != NO_PRICE))

@@ -32,6 +32,7 @@ FILLS_REMEMBERED = 4096  # distinct times in one sliding window; one more trips 
 _MOST_PER_CONTRACT = 1e6  # units of a tally; also where it is not known
 _MOST_CONTRACTS = 1_000_000
 _OCCURRENCES = (Tally.EXECUTIONS, Tally.TRIPS)
+_COLUMN = {tally.value: number for number, tally in enumerate(TALLIES)}
 _KINDS = {
     WindowKind.FIXED: pw.FIXED,
     WindowKind.SLIDING: pw.SLIDING,
@@ -143,23 +144,16 @@ def amounts(**per_contract: Floats) -> Ints:
     int64[n, t]
         Rounded away from zero.
     """
-    columns = {
-        Tally(name): np.atleast_1d(np.asarray(each, np.float64)) for name, each in per_contract.items()
-    }
-    n = max(each.size for each in columns.values())
-    out = np.zeros((n, len(TALLIES)), np.int64)
-    for tally, each in columns.items():
-        known = np.nan_to_num(
-            each, nan=_MOST_PER_CONTRACT, posinf=_MOST_PER_CONTRACT, neginf=-_MOST_PER_CONTRACT
-        )
-        whole = np.clip(np.abs(known), 0.0, _MOST_PER_CONTRACT) * UNIT
-        near = np.round(whole)
-        exact = (
-            np.abs(whole - near) <= 1e-12 * whole
-        )  # 0.15 is 150,000 millionths, whatever its last bits say
-        out[:, TALLIES.index(tally)] = np.copysign(np.where(exact, near, np.ceil(whole)), known).astype(
-            np.int64
-        )
+    each = np.stack(np.broadcast_arrays(*per_contract.values()), axis=-1, dtype=np.float64)
+    each = each.reshape(-1, len(per_contract))
+    known = np.where(np.isnan(each), _MOST_PER_CONTRACT, each)
+    whole = np.minimum(np.abs(known), _MOST_PER_CONTRACT) * UNIT
+    near = np.round(whole)
+    exact = np.abs(whole - near) <= 1e-12 * whole  # 0.15 is 150,000 millionths, whatever its last bits say
+    out = np.zeros((each.shape[0], len(TALLIES)), np.int64)
+    out[:, [_COLUMN[name] for name in per_contract]] = np.copysign(
+        np.where(exact, near, np.ceil(whole)), known
+    )
     return out
 
 

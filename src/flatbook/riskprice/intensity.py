@@ -105,11 +105,11 @@ def hamiltonian(intensity: Intensity, cost_usd: Floats) -> Hamiltonian:
     omega_at(cost_usd, k, intensity.offset, intensity.logistic, w)
     with np.errstate(over="ignore", invalid="ignore"):
         fills = np.where(intensity.logistic, a * w / (1.0 + w), a * np.exp(-1.0 - k * cost_usd))
-    return Hamiltonian(
-        profit_usd_per_year=fills * (1.0 + w) / k,
-        slope_per_year=-fills,
-        curvature_per_usd_year=k * fills / (1.0 + w) ** 2,
-    )
+        return Hamiltonian(
+            profit_usd_per_year=fills * (1.0 + w) / k,
+            slope_per_year=-fills,
+            curvature_per_usd_year=k * fills / (1.0 + w) ** 2,
+        )
 
 
 def _intensity(
@@ -121,7 +121,7 @@ def _intensity(
             f"least were {np.min(arrivals)} and {np.min(decay)}"
         )
         raise InvalidValueError(msg)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         per_usd = np.where(usd_per_point > 0.0, decay / usd_per_point, np.nan)
     return Intensity(
         arrivals_per_year=np.asarray(arrivals, dtype=np.float64),

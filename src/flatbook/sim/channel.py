@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from flatbook.sim.chance import stream
 
+NEVER_NS = 2**63 - 1
 _MS_NS = 1_000_000.0
 _Message = TypeVar("_Message")
 
@@ -22,6 +23,7 @@ class Line:
     repeated_share: float = 0.0
     reordered_share: float = 0.0
     reorder_ms: float = 0.0  # at most: what a reordered message, or a copy, takes longer
+    calm_from_ns: int = NEVER_NS  # from which on none comes to grief
 
 
 class Channel:
@@ -34,6 +36,7 @@ class Channel:
         )
         self._troubled = bool(line.lost_share or line.repeated_share or line.reordered_share)
         self._last_ns = 0
+        self.lost = self.repeated = self.reordered = 0  # messages that came to grief
 
     def arrival_ns(self, now_ns: int) -> int:
         """When what is sent now arrives, if it does: not before anything sent earlier."""
@@ -58,7 +61,7 @@ class Channel:
         if not messages:
             return []
         arrives = self.arrival_ns(now_ns)
-        if not (self._troubled or extra_ns):
+        if now_ns >= self._line.calm_from_ns or not (self._troubled or extra_ns):
             return [(arrives, each) for each in messages]
         out: list[tuple[int, _Message]] = []
         for each in messages:
@@ -71,9 +74,12 @@ class Channel:
         """When a message arrives: never, once or twice."""
         line = self._line
         if line.lost_share and self._lost.share() < line.lost_share:
+            self.lost += 1
             return []
         if line.reordered_share and self._reordered.share() < line.reordered_share:
+            self.reordered += 1
             at_ns += round(self._reordered.share() * line.reorder_ms * _MS_NS)
         if line.repeated_share and self._repeated.share() < line.repeated_share:
+            self.repeated += 1
             return [at_ns, at_ns + round(self._repeated.share() * line.reorder_ms * _MS_NS)]
         return [at_ns]

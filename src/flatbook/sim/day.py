@@ -6,15 +6,18 @@ desk does not know yet it cannot act on: its facts come over the wire and the fe
 
 import heapq
 from collections.abc import Callable, Sequence
+from dataclasses import replace as replace_moment
 from functools import lru_cache
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
 
 from flatbook.engine.cycle import Cycle
 from flatbook.model.facts import Fact
+from flatbook.model.hedge_terms import HedgeTerms
+from flatbook.model.recorded_day import RecordedDay
 from flatbook.model.table import Ints
 from flatbook.model.world_terms import Scenario
 from flatbook.sim.chance import stream
@@ -31,10 +34,12 @@ from flatbook.sim.messages import Busted, Cancel, Command, Corrected, NewOrder, 
 from flatbook.sim.moment import CustomerOrder, DayMarket, Moment
 from flatbook.sim.policies import POLICIES, UNBOUND, Policy, desk_under, limits_under
 from flatbook.sim.prices.market import simulated_market
+from flatbook.sim.recorded.world import recorded_world
 from flatbook.sim.recorder import Recorder, watched_row
 from flatbook.sim.stage import Stage
 from flatbook.sim.storage import Killed, NoStorage, Storage
 from flatbook.sim.trade_log import TradeLog, settlement_facts
+from flatbook.sim.watch import Watch
 from flatbook.sim.wire import Envelope, Wire
 
 _S_NS, _MS_NS = 1_000_000_000, 1_000_000
@@ -42,18 +47,6 @@ _LISTEN_NS = 60 * _S_NS  # between two looks for silent feeds, heartbeats and wh
 _TIMEOUT_NS = 3 * _S_NS  # without a heartbeat, until a session counts as lost
 _BACK_NS = 5 * _S_NS  # from a process's end until the next one begins
 Action = Callable[[Any], None]
-
-
-class Watch(Protocol):
-    """Somebody who looks at a day while it runs, and may refuse what he sees."""
-
-    def happened(self, day: "Day") -> None:
-        """After every event."""
-        ...
-
-    def decided(self, day: "Day", cycle: Cycle, commands: Sequence[Command]) -> None:
-        """After every cycle, before its commands leave."""
-        ...
 
 
 class Day:
@@ -77,13 +70,16 @@ class Day:
         self.plan: FaultPlan = fault_plan(scenario.faults, self.open_ns, self.close_ns, seed)
         self.wire = Wire(scenario.wire, scenario.faults, self.plan, seed)
         self.feed = Feed(self.table, scenario.wire, scenario.faults, self.plan, seed)
-        self.exchange = Exchange(self.table, scenario.exchange, stream(seed, "exchange"))
+        rejects = max(scenario.exchange.reject_share, scenario.faults.rejects_share)
+        terms = replace(scenario.exchange, reject_share=rejects)
+        self.exchange = Exchange(self.table, terms, stream(seed, "exchange"))
+        self.settlements: list[Fact] = []  # what the clearing house has told, or will tell
         self.storage = storage
         self.watch = watch
         self.now_ns = self.open_ns
         self.moment: Moment = market.moment(0)
         desk = desk_under(policy, stage.desk)
-        process = DeskProcess(None if storage is None else storage.begin())
+        process = DeskProcess(None if storage is None else storage.begin(), self._heard)
         self.desk = DeskSide(process, self.table, desk, scenario.wire, self.open_ns)
         self.alive = True
         self.cycles = 0
@@ -99,8 +95,10 @@ class Day:
         self._orders = orders
         self._queue: list[tuple[int, int, Action, Any]] = []
         self._number = 0
+        self._published_ns = self.open_ns
         self._last_ns = self.open_ns  # of the last cycle
-        self._due_ns: int | None = None  # of a cycle that is planned because something moved
+        self._due_ns: int | None = None  # of the next cycle that is planned
+        self._leaves_ns = self.open_ns  # of the commands that left last, or will
         self._ended_rows: set[int] = set()
 
     def run(self) -> DayRecord:
@@ -122,6 +120,10 @@ class Day:
     def clock_ns(self) -> int:
         """What the desk's clock shows now."""
         return self.plan.clock_ns(self.now_ns)
+
+    def _heard(self, facts: tuple[Fact, ...]) -> None:
+        if self.watch is not None:
+            self.watch.heard(self, facts)
 
     # What is planned.
 
@@ -153,6 +155,7 @@ class Day:
             self._at(thought.at_ns, self._correct, thought)
         for fault in (*self.plan.kills, *self.plan.full_disks):
             self._at(fault.at_ns, self._fail_storage, fault)
+        self._at(self.plan.calm_from_ns, self._calm_down)
 
     def _close(self) -> DayRecord:
         self.now_ns = self.close_ns
@@ -188,6 +191,7 @@ class Day:
             on = bool(moment.halted[underlying])
             self._tell(self.exchange.halt(underlying, on, self.now_ns))
         self._expire(moment)
+        self._published_ns = self.now_ns
         for at_ns, message in self.feed.publish(moment):
             self._at(at_ns, self._hear, message)
         self._requote_around_desk(moment)
@@ -231,14 +235,20 @@ class Day:
         self.trades.settle(expired, self.moment, self.now_ns)
         self._tell(list(expired.reports))
         told_ns = self.now_ns + round(self.stage.scenario.wire.feed_ms * _MS_NS)
-        self._at(told_ns, self._clear, settlement_facts(expired, self.table, self.desk.venue))
+        facts = settlement_facts(expired, self.table, self.desk.venue)
+        self.settlements.extend(facts)
+        self._at(told_ns, self._clear, facts)
 
     def _clear(self, facts: Sequence[Fact]) -> None:
         """What the clearing house tells; it says so again until somebody hears it."""
         if not self.alive:
             self._at(self.now_ns + _LISTEN_NS, self._clear, facts)
             return
-        self.desk.process.take([replace(fact, received_ns=self.clock_ns()) for fact in facts])
+        try:
+            self.desk.process.take([replace(fact, received_ns=self.clock_ns()) for fact in facts])
+        except (Killed, NoStorage):
+            self._at(self.now_ns + _LISTEN_NS, self._clear, facts)
+            raise
         self._soon()
 
     # What the exchange tells, and the desk hears.
@@ -265,10 +275,24 @@ class Day:
             self.desk.hear(message, self.now_ns, self.clock_ns())
             self._soon()
 
+    def _publish_again(self) -> None:
+        """The feed says again what stands still for long; nobody has to decide because of it."""
+        if self.now_ns - self._published_ns < round(self.stage.scenario.wire.quotes_retold_s * _S_NS):
+            return
+        self._published_ns = self.now_ns
+        for at_ns, message in self.feed.publish(replace_moment(self.moment, at_ns=self.now_ns)):
+            self._at(at_ns, self._hear_again, message)
+
+    def _hear_again(self, message: FeedMessage) -> None:
+        if self.alive:
+            self.desk.hear(message, self.now_ns, self.clock_ns())
+
     def _receive(self, envelopes: Sequence[Envelope]) -> None:
         if not self.alive or self.plan.is_down(self.now_ns, self.now_ns):
             return
         self.desk.receive(envelopes, self.clock_ns())
+        if any(isinstance(each.report, Traded) and each.report.maker for each in envelopes):
+            self._soon(after_s=self.stage.scenario.react_s)
         after = self.desk.session.resend_after(self.now_ns)
         if after is not None and (at_ns := self.wire.reach_venue_ns(self.now_ns)) is not None:
             self._at(at_ns, self._resend, after)
@@ -282,13 +306,15 @@ class Day:
         self._at(self.now_ns + _LISTEN_NS, self._listen)
         for at_ns, envelope in self.wire.heartbeat(self.now_ns):
             self._at(at_ns, self._receive, [envelope])
+        self._publish_again()
         if not self.alive:
             return
         self.desk.listen(self.now_ns, self.clock_ns())
         for source in self.desk.feed.wanted(self.now_ns):
             for at_ns, message in self.feed.snapshot(self.now_ns, source):
                 self._at(at_ns, self._hear, message)
-        if self.desk.asked_ns is not None:
+        unsure = not self.desk.reconciled or self.desk.is_overdue(self.now_ns)
+        if self.desk.asked_ns is not None or (self.desk.up and unsure):
             self._ask()
         if self.last_cycle is None or self.now_ns - self._last_ns >= round(
             self.stage.scenario.cycle_s * _S_NS
@@ -297,28 +323,32 @@ class Day:
 
     # The desk decides.
 
-    def _soon(self) -> None:
-        """Decide once everything of this instant has been heard."""
-        if self._due_ns != self.now_ns:
-            self._due_ns = self.now_ns
-            self._at(self.now_ns, self._decide)
+    def _soon(self, after_s: float = 0.0) -> None:
+        """Decide once everything of this instant has been heard; `after_s` the last decision at the earliest."""
+        at_ns = max(self.now_ns, self._last_ns + round(after_s * _S_NS))
+        if self._due_ns is None or at_ns < self._due_ns:
+            self._due_ns = at_ns
+            self._at(at_ns, self._decide)
 
     def _decide(self, _: None) -> None:
-        if not self.alive:
-            return
+        if not self.alive or self._due_ns != self.now_ns:
+            return  # it was done before, for a better reason
+        self._due_ns = None
         refit = self.cycles % self.stage.scenario.refit_every == 0
         self.cycles += 1
-        cycle, commands = self.desk.decide(self.clock_ns(), "moved", refit=refit)
+        cycle, commands = self.desk.decide(self.now_ns, self.clock_ns(), "moved", refit=refit)
         self.last_cycle, self._last_ns = cycle, self.now_ns
         self.recorder.sample(self.now_ns, self.moment, self.exchange.positions(), cycle)
         if self.watch is not None:
             self.watch.decided(self, cycle, commands)
         self.trades.sent(commands)
         leaves_ns = self.wire.decided_ns(self.now_ns) + round(self.policy.slow_s * _S_NS)
-        self._at(leaves_ns, self._send, commands)
+        self._leaves_ns = leaves_ns = max(leaves_ns, self._leaves_ns)
+        self._at(leaves_ns, self._send, (self.desk.process, commands))
 
-    def _send(self, commands: Sequence[Command]) -> None:
-        if not self.alive:
+    def _send(self, sent_by: tuple[DeskProcess, Sequence[Command]]) -> None:
+        process, commands = sent_by
+        if not self.alive or process is not self.desk.process:
             return  # the process ended before they left
         self.recorder.count("orders", sum(isinstance(each, NewOrder) for each in commands))
         sent = self.wire.to_venue(self.now_ns, commands)
@@ -335,7 +365,7 @@ class Day:
         self._at(self.now_ns + _TIMEOUT_NS, self._lost)
 
     def _lost(self, _: None) -> None:
-        if self.alive and self.desk.up:
+        if self.alive and self.desk.up and self.plan.is_down(self.now_ns, self.now_ns):
             self.desk.lose_session(self.clock_ns())
             self._soon()
 
@@ -349,8 +379,11 @@ class Day:
         self._ask()
 
     def _ask(self) -> None:
-        """Ask for open orders and positions; again at the next look around if no answer came."""
-        self.desk.asked_ns = self.clock_ns()
+        """Ask for open orders and positions, behind what is about to leave; again at the next look around if no answer came."""
+        self.desk.ask(self.now_ns, self.clock_ns())
+        self._at(max(self.now_ns, self._leaves_ns), self._put_question)
+
+    def _put_question(self, _: None) -> None:
         if (at_ns := self.wire.reach_venue_ns(self.now_ns)) is not None:
             self._at(at_ns, self._asked)
 
@@ -389,11 +422,17 @@ class Day:
         if self.storage is not None and self.alive:
             self.storage.plan(fault, is_full=fault in self.plan.full_disks)
 
+    def _calm_down(self, _: None) -> None:
+        """Nothing goes wrong any more."""
+        self.exchange.terms = replace(self.exchange.terms, reject_share=0.0)
+        if self.storage is not None and self.alive:
+            self.storage.mend()
+
     def _die(self, fault: Killed | NoStorage) -> None:
         """The process ends; where it still could, it took its orders out."""
         assert self.storage is not None, "a process without a journal does not die at a write"
         self.recorder.count("deaths")
-        self.alive = False
+        self.alive, self._due_ns = False, None
         if isinstance(fault, NoStorage):
             live = [
                 Cancel(client_id=client_id)
@@ -405,10 +444,12 @@ class Day:
 
     def _restart(self, _: None) -> None:
         assert self.storage is not None, "what died had a journal"
-        process = restarted(self.storage.recover(), self.clock_ns(), "the process ended")
+        process = restarted(self.storage.recover(), self.clock_ns(), "the process ended", self._heard)
         self.alive = True
         self.desk.begin_anew(process, self.now_ns, self.clock_ns())
-        if not self.plan.is_down(self.now_ns, self.now_ns):
+        if self.plan.is_down(self.now_ns, self.now_ns):
+            self.desk.lose_session(self.clock_ns())
+        else:
             self._session_up(cancelled=False)
         self._soon()
 
@@ -419,8 +460,20 @@ def _read_ns(arrival: tuple[int, object]) -> int:
 
 
 @lru_cache(maxsize=1)
-def world_of(scenario: Scenario, seed: int) -> tuple[DayMarket, tuple[CustomerOrder, ...]]:
-    """The market and the customers of a seed: the same for every policy."""
+def world_of(
+    scenario: Scenario,
+    seed: int,
+    recording: RecordedDay | None = None,
+    hedges: tuple[HedgeTerms, ...] = (),
+) -> tuple[DayMarket, tuple[CustomerOrder, ...]]:
+    """The market and the customers of a seed, the same for every policy; those of a recording are the same for every seed.
+
+    A recorded market quotes what the desk hedges with, at the spreads told in `hedges`.
+    """
+    if scenario.prices is None:
+        assert scenario.recorded is not None, "a scenario has prices or plays a recording"
+        assert recording is not None, "a recorded scenario comes with its recording"
+        return recorded_world(scenario.recorded, recording, hedges)
     market = simulated_market(scenario.prices, seed)
     return market, customer_orders(scenario.flow, market, seed)
 
@@ -436,5 +489,5 @@ def run_day(stage: Stage, policy: str, seed: int) -> DayRecord:
     seed : int
         0 or above; policies of one seed meet the same market and the same customers.
     """
-    market, orders = world_of(stage.scenario, seed)
+    market, orders = world_of(stage.scenario, seed, stage.recording, stage.desk.hedges)
     return Day(stage, POLICIES[policy], seed, market, orders).run()

@@ -3,7 +3,7 @@
 It may die at any write, and comes back from what its journal had committed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
@@ -18,22 +18,28 @@ from flatbook.model.venue_events import Restarted
 from flatbook.sim.storage import Recording
 
 
+Heard = Callable[[tuple[Fact, ...]], None]
+"""Somebody who is told of facts once they are durable."""
+
+
 class DeskProcess:
     """One run of the engine from one journal; without a journal nothing is kept."""
 
-    def __init__(self, journal: Recording | None = None) -> None:
+    def __init__(self, journal: Recording | None = None, heard: Heard | None = None) -> None:
         self.state = State()
-        self.journal = journal
+        self.journal, self.heard = journal, heard
         self.facts = 0
         self.decisions = 0
 
     def take(self, facts: Iterable[Fact]) -> None:
         """Record facts and fold them, in their order; all are durable on return."""
         if self.journal is None:
-            self._fold(facts)
-            return
-        with self.journal.batch():
-            self._fold(facts)
+            taken = self._fold(facts)
+        else:
+            with self.journal.batch():
+                taken = self._fold(facts)
+        if self.heard is not None and taken:
+            self.heard(taken)
 
     def decide(self, now_ns: int, reason: str, *, refit: bool) -> Cycle:
         """Run one cycle; once this returns it is durable, with its cause and every fact before it."""
@@ -43,12 +49,17 @@ class DeskProcess:
         self.decisions += 1
         if self.journal is not None:
             self.journal.append_decision(encode_decision(decision_of(cycle)), cycle.sequence)
+        if self.heard is not None:
+            self.heard((due,))
         return cycle
 
-    def _fold(self, facts: Iterable[Fact]) -> None:
+    def _fold(self, facts: Iterable[Fact]) -> tuple[Fact, ...]:
+        out: list[Fact] = []
         for fact in facts:
-            cycle = step(self.state, self._numbered(fact))
+            out.append(self._numbered(fact))
+            cycle = step(self.state, out[-1])
             assert cycle is None, "a cycle is due through decide"
+        return tuple(out)
 
     def _numbered(self, fact: Fact) -> Fact:
         self.facts += 1
@@ -57,9 +68,11 @@ class DeskProcess:
         return replace(fact, sequence=self.facts)
 
 
-def restarted(recording: Recording, now_ns: int, reason: str) -> DeskProcess:
+def restarted(
+    recording: Recording, now_ns: int, reason: str, heard: Heard | None = None
+) -> DeskProcess:
     """The desk again, from what its journal holds: decisions that were not recorded are taken again, and then it begins anew."""
-    desk = DeskProcess()
+    desk = DeskProcess(heard=heard)
     missing = {due.sequence for due in undecided(recording.journal)}
     for fact in tuple(read_facts(recording.journal)):
         cycle = step(desk.state, fact)

@@ -17,13 +17,25 @@ from flatbook.orders.columns import Purpose
 from flatbook.sim.desk_process import DeskProcess
 from flatbook.sim.feed import FeedMessage
 from flatbook.sim.feed_reader import FeedReader
-from flatbook.sim.messages import Cancel, Command, NewOrder
+from flatbook.sim.messages import (
+    Acknowledged,
+    Cancel,
+    Cancelled,
+    CancelRejected,
+    Command,
+    NewOrder,
+    Rejected,
+    Report,
+    Traded,
+)
 from flatbook.sim.session import SessionReader
 from flatbook.sim.trust import Trust
 from flatbook.sim.wire import Envelope
 
 _WHO = "simulation"
 _GAP = "gap"
+_GRACE_NS = 100_000_000  # an order that left so lately may still be on its way: no list of open orders judges it
+_OVERDUE_NS = 10_000_000_000  # without an answer to an order or a cancel
 
 
 class DeskSide:
@@ -38,6 +50,8 @@ class DeskSide:
         self.asked_ns: int | None = (
             None  # by the desk's clock, when it last asked what it has; None: it need not
         )
+        self._asked_at_ns = 0
+        self._since_ns = 0  # by the desk's clock, when it learned last that the session stands
         self._begin(at_ns)
 
     def open(self, facts: Sequence[Fact], limits: tuple[Limit, ...], opens_ns: int, closes_ns: int) -> None:
@@ -69,11 +83,30 @@ class DeskSide:
         self.process.take(self.feed.read(message, at_ns=at_ns, received_ns=received_ns))
 
     def listen(self, at_ns: int, received_ns: int) -> None:
-        """Look for feeds that say nothing."""
+        """Look for feeds that say nothing; a session that was found by a clock that has gone back since is found again."""
         self.process.take(self.feed.listen(at_ns=at_ns, received_ns=received_ns))
+        if self.up and not self.reconciled and received_ns < self._since_ns:
+            self.find_session(received_ns, cancelled=False)
+
+    @property
+    def reconciled(self) -> bool:
+        """Whether the venue and the desk agree, as the engine sees it."""
+        standing = self.process.state.outbox.trading.venues.get(self.venue)
+        return standing is None or standing.reconciled
+
+    def ask(self, at_ns: int, received_ns: int) -> None:
+        """A question for open orders and positions is put; `at_ns` is time that never jumps."""
+        self.asked_ns, self._asked_at_ns = received_ns, at_ns
+
+    def is_overdue(self, at_ns: int) -> bool:
+        """Whether an order or a cancel has had no answer for long, or one is unknown; `at_ns` is time that never jumps."""
+        unknown = self.process.state.outbox.working.n_unknown > 0
+        return unknown or any(at_ns - sent_ns > _OVERDUE_NS for sent_ns in self._unanswered.values())
 
     def receive(self, envelopes: Sequence[Envelope], received_ns: int) -> None:
         """Reports of the exchange."""
+        for each in envelopes:
+            self._answered(each.report)
         self.process.take(self.session.read(envelopes, received_ns))
 
     def lose_session(self, received_ns: int) -> None:
@@ -83,7 +116,7 @@ class DeskSide:
 
     def find_session(self, received_ns: int, *, cancelled: bool) -> None:
         """The session stands again; what became of orders is asked for next."""
-        self.up = True
+        self.up, self._since_ns = True, received_ns
         self.process.take(
             (VenueSession(received_ns=received_ns, venue=self.venue, up=True, orders_cancelled=cancelled),)
         )
@@ -98,13 +131,17 @@ class DeskSide:
     ) -> None:
         """The venue's answer: open orders, and positions as it counted them at `counted_ns`."""
         assert self.asked_ns is not None, "an answer without a question"
+        judged_ns = self._asked_at_ns - _GRACE_NS
+        self._unanswered = {
+            each: sent_ns for each, sent_ns in self._unanswered.items() if sent_ns >= judged_ns
+        }
         rows = np.flatnonzero(positions)
         self.process.take(
             (
                 OpenOrdersTold(
                     received_ns=received_ns,
                     venue=self.venue,
-                    asked_ns=self.asked_ns,
+                    asked_ns=max(self.asked_ns - _GRACE_NS, self._since_ns),
                     client_ids=tuple(client_id for client_id, _ in orders),
                     quantities=tuple(left for _, left in orders),
                 ),
@@ -120,12 +157,28 @@ class DeskSide:
         )
         self.asked_ns = None
 
-    def decide(self, received_ns: int, reason: str, *, refit: bool) -> tuple[Cycle, list[Command]]:
+    def decide(
+        self, at_ns: int, received_ns: int, reason: str, *, refit: bool
+    ) -> tuple[Cycle, list[Command]]:
         """One cycle, and what it sends."""
         cycle = self.process.decide(received_ns, reason, refit=refit)
-        return cycle, commands_of(cycle)
+        commands = commands_of(cycle)
+        for command in commands:
+            self._unanswered.setdefault((command.client_id, isinstance(command, Cancel)), at_ns)
+        return cycle, commands
+
+    def _answered(self, report: Report | None) -> None:
+        match report:
+            case Acknowledged() | Rejected() | Traded():
+                self._unanswered.pop((report.client_id, False), None)
+            case Cancelled() | CancelRejected():
+                self._unanswered.pop((report.client_id, False), None)
+                self._unanswered.pop((report.client_id, True), None)
+            case _:
+                pass
 
     def _begin(self, at_ns: int) -> None:
+        self._unanswered: dict[tuple[int, bool], int] = {}  # by client id and whether it is a cancel: when sent
         self.trust = Trust()
         self.feed = FeedReader(self._table, self._terms, self.trust, at_ns)
         self.session = SessionReader(

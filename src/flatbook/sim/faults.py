@@ -4,11 +4,13 @@ Faults of single messages, which have shares and no instants, are drawn by the w
 """
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from flatbook.model.errors import InvalidValueError
 from flatbook.model.world_fault_terms import FaultTerms
 from flatbook.sim.chance import Chance, stream
+from flatbook.sim.channel import NEVER_NS
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
@@ -29,6 +31,9 @@ class Window:
     def holds(self, at_ns: int) -> bool:
         """Whether it is on at an instant."""
         return self.from_ns <= at_ns < self.to_ns
+
+
+_Lasting = TypeVar("_Lasting", bound=Window)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +94,7 @@ class FaultPlan:
     full_disks: tuple[StorageFault, ...] = ()
     busts: tuple[SecondThought, ...] = ()
     corrections: tuple[SecondThought, ...] = ()
+    calm_from_ns: int = NEVER_NS  # from which on nothing goes wrong, messages included
 
     def is_down(self, from_ns: int, to_ns: int) -> bool:
         """Whether the session with the venue is lost at any time from one instant to another, both counted."""
@@ -125,7 +131,7 @@ def fault_plan(terms: FaultTerms, open_ns: int, close_ns: int, seed: int) -> Fau
         msg = f"faults: the day must end after its open, was {open_ns} to {close_ns}"
         raise InvalidValueError(msg)
     day = _Day(open_ns, close_ns, seed)
-    return FaultPlan(
+    plan = FaultPlan(
         feed_gaps=tuple(
             FeedGap(from_ns=at, to_ns=at + _length(draw, terms.feed_gap_s), pick=draw.share(),
                     every=draw.share() < terms.feed_gap_all_share)
@@ -154,6 +160,33 @@ def fault_plan(terms: FaultTerms, open_ns: int, close_ns: int, seed: int) -> Fau
             for at, draw in day.instants("corrections", terms.corrections_per_day)
         ),
     )  # fmt: skip
+    calm_ns = close_ns - round(terms.calm_last_minutes * MINUTE_NS)
+    return _calmed(plan, calm_ns) if terms.calm_last_minutes else plan
+
+
+def _calmed(plan: FaultPlan, calm_ns: int) -> FaultPlan:
+    """The same faults up to an instant, at which those that last end."""
+    return replace(
+        plan,
+        feed_gaps=_until(plan.feed_gaps, calm_ns),
+        stale_feeds=_until(plan.stale_feeds, calm_ns),
+        stale_series=_until(plan.stale_series, calm_ns),
+        frozen_prices=_until(plan.frozen_prices, calm_ns),
+        disconnects=_until(plan.disconnects, calm_ns),
+        hedge_closed=_until(plan.hedge_closed, calm_ns),
+        clock_errors=_until(plan.clock_errors, calm_ns),
+        kills=tuple(each for each in plan.kills if each.at_ns < calm_ns),
+        full_disks=tuple(each for each in plan.full_disks if each.at_ns < calm_ns),
+        busts=tuple(each for each in plan.busts if each.at_ns < calm_ns),
+        corrections=tuple(each for each in plan.corrections if each.at_ns < calm_ns),
+        calm_from_ns=calm_ns,
+    )
+
+
+def _until(windows: tuple[_Lasting, ...], calm_ns: int) -> tuple[_Lasting, ...]:
+    return tuple(
+        replace(each, to_ns=min(each.to_ns, calm_ns)) for each in windows if each.from_ns < calm_ns
+    )
 
 
 @dataclass(frozen=True, slots=True)

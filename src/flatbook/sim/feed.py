@@ -12,6 +12,7 @@ import numpy as np
 from flatbook.model.table import Bools, InstrumentTable, Ints
 from flatbook.model.world_fault_terms import FaultTerms, WireTerms
 from flatbook.quoting.ticks import NO_PRICE
+from flatbook.sim.chance import stream
 from flatbook.sim.channel import Channel, Line
 from flatbook.sim.faults import FaultPlan, Window
 from flatbook.sim.moment import Moment
@@ -50,8 +51,10 @@ class Feed:
         self._halted = np.zeros(n_sources, dtype=np.bool_)
         self._was_halted = np.zeros(n_sources, dtype=np.bool_)
         self._number = [0] * n_sources
+        self._crossed_share, self._crossings = faults.feed_crossed_share, stream(seed, "feed/crossed")
+        self.crossed = 0  # quotes that were told so
         self._rows = [np.flatnonzero(table.underlying_of == source) for source in range(n_sources)]
-        self._lines = tuple(
+        self.lines = tuple(
             Channel(
                 Line(
                     name=f"feed/{name}",
@@ -61,6 +64,7 @@ class Feed:
                     repeated_share=faults.feed_repeated_share,
                     reordered_share=faults.feed_reordered_share,
                     reorder_ms=faults.reorder_ms,
+                    calm_from_ns=plan.calm_from_ns,
                 ),
                 seed,
             )
@@ -77,7 +81,7 @@ class Feed:
             mine = self._rows[source]
             message = self._message(source, moment, mine[changed[mine]])
             if not self._in_gap(source, moment.at_ns):
-                out.extend(self._lines[source].send(moment.at_ns, [message]))
+                out.extend(self.lines[source].send(moment.at_ns, [message]))
         return out
 
     def snapshot(self, now_ns: int, source: int) -> list[tuple[int, FeedMessage]]:
@@ -96,7 +100,7 @@ class Feed:
             quotes=self._quotes[:, told],
             snapshot=True,
         )
-        return [(self._lines[source].arrival_ns(now_ns), message)]
+        return [(self.lines[source].arrival_ns(now_ns), message)]
 
     def _changed(self, moment: Moment) -> Bools:
         """bool[n_rows]: its quote is another than told, or was told long ago; not where it stands still by a fault."""
@@ -117,7 +121,7 @@ class Feed:
         turned = halted != bool(self._halted[source])
         self._halted[source], self._was_halted[source] = halted, halted or bool(self._was_halted[source])
         now = (moment.bid_ticks, moment.ask_ticks, moment.bid_size, moment.ask_size)
-        quotes = np.stack([column[rows] for column in now])
+        quotes = self._crossed(np.stack([column[rows] for column in now]), moment.at_ns)
         self._quotes[:, rows] = quotes
         self._told_ns[rows] = moment.at_ns
         return FeedMessage(
@@ -129,6 +133,17 @@ class Feed:
             rows=rows,
             quotes=quotes,
         )
+
+    def _crossed(self, quotes: Ints, at_ns: int) -> Ints:
+        """The quotes, of which one may be told with bid and offer in each other's place, until it is told again."""
+        share, two_sided = self._crossed_share, np.flatnonzero((quotes[:2] != NO_PRICE).all(axis=0))
+        if not share or not two_sided.size or at_ns >= self._plan.calm_from_ns:
+            return quotes
+        if self._crossings.share() < share:
+            hit = two_sided[min(int(self._crossings.share() * two_sided.size), two_sided.size - 1)]
+            quotes[[_BID, _ASK], hit] = quotes[[_ASK, _BID], hit]
+            self.crossed += 1
+        return quotes
 
     def _told_price(self, source: int, moment: Moment) -> float | None:
         """The price where it moved, or stood still for long; while it is frozen, the one told before at every moment."""

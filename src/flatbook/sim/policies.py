@@ -115,7 +115,7 @@ POLICIES: dict[str, Policy] = {
             obeys_limits=True, of=_wrong_by_two,
         ),
         Policy(
-            name="joint_slow", what="joint, every command a second late", obeys_limits=True, of=_joint, slow_s=1.0,
+            name="joint_slow", what="joint, every command 40 ms late", obeys_limits=True, of=_joint, slow_s=0.04,
         ),
     )
 }  # fmt: skip

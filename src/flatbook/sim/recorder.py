@@ -14,6 +14,7 @@ from flatbook.model.table import Floats, InstrumentTable, Ints
 from flatbook.quoting.ticks import NO_PRICE
 from flatbook.sim.breaches import Since, causes
 from flatbook.sim.experiments.record import Bound, Breach, DayRecord, Trades, Watched
+from flatbook.sim.hedge_basis import basis_of
 from flatbook.sim.moment import DayMarket, Moment
 from flatbook.sim.trade_log import TradeRow
 
@@ -89,6 +90,8 @@ class Recorder:
                 *((last[3], last[4], last[5]) if last else (nothing, np.empty(0), np.nan)),
             ),
         ]
+        told = self._trades(trades)
+        basis = basis_of(self.market, self.table, samples[0][2], told)
         residual_end = (
             residual_of(self._before) if self._before is not None else dict.fromkeys(_KINDS, np.nan)
         )
@@ -107,7 +110,7 @@ class Recorder:
             capital_usd=np.array([each[5] for each in samples]),
             cash_usd=cash_usd,
             unit_usd=np.array(self.table.multiplier, dtype=np.float64),
-            trades=self._trades(trades),
+            trades=told,
             watched=self._drawn(),
             duty_met=duty_met,
             residual_end_usd=residual_end,
@@ -117,6 +120,8 @@ class Recorder:
             },
             counts=dict(self.counts),
             breaches=tuple(self._breaches),
+            basis_usd=basis.pnl_usd,
+            basis_usd2=basis.variance_usd2,
         )
 
     def _account(self, now_ns: int, cycle: Cycle) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from flatbook.model.parameters import Desk, EventTerms, Limit
+from flatbook.model.recorded_day import RecordedDay
 from flatbook.model.world_exchange_terms import ExchangeTerms
 from flatbook.model.world_price_terms import PriceTerms
 from flatbook.model.world_terms import Scenario
@@ -18,17 +19,24 @@ class Stage:
     scenario: Scenario
     desk: Desk  # with every lever
     limits: tuple[Limit, ...]
+    recording: RecordedDay | None = None  # where the scenario plays one
 
 
-def staged(scenario: Scenario, desk: Desk, limits: tuple[Limit, ...]) -> Stage:
-    """The stage of a scenario; a desk that tells of no customers learns of those there are, where the scenario lets it."""
-    if scenario.desk_knows_flow and not desk.flow:
+def staged(
+    scenario: Scenario, desk: Desk, limits: tuple[Limit, ...], recording: RecordedDay | None = None
+) -> Stage:
+    """The stage of a scenario; a desk that tells of no customers learns of those there are, where the scenario lets it.
+
+    Of a recorded day nobody knows more than the desk's own file says.
+    """
+    prices = scenario.prices
+    if prices is not None and scenario.desk_knows_flow and not desk.flow:
         points = scenario.adverse_points_per_root_hour
-        desk = replace(desk, flow=flow_terms_of(scenario.flow, scenario.prices.session_minutes, points))
-    if scenario.desk_knows_events and not desk.events:
-        desk = replace(desk, events=_events(scenario.prices))
+        desk = replace(desk, flow=flow_terms_of(scenario.flow, prices.session_minutes, points))
+    if prices is not None and scenario.desk_knows_events and not desk.events:
+        desk = replace(desk, events=_events(prices))
     scenario = replace(scenario, exchange=_exchange(scenario, desk))
-    return Stage(scenario=scenario, desk=desk, limits=limits)
+    return Stage(scenario=scenario, desk=desk, limits=limits, recording=recording)
 
 
 def _events(prices: PriceTerms) -> tuple[EventTerms, ...]:

@@ -14,6 +14,7 @@ from flatbook.model.errors import JournalError
 from flatbook.sim.faults import StorageFault
 
 _LOG = "-wal"
+_MOST_PAGES = 1_073_741_823  # SQLite's own bound, sqlite.org/pragma.html
 _TORN_BYTES = 2_000  # of the log's last write that are missing: half a page of it
 
 
@@ -34,20 +35,29 @@ class Recording:
     def append(self, event: AnyEvent) -> AnyEvent:
         """Number and record a fact."""
         self._storage.write()
-        with _refused():
+        with self._refused():
             return self.journal.append(event)
 
     def append_decision(self, decision: bytes, sequence_of_cause: int) -> None:
         """Record what was decided."""
         self._storage.write()
-        with _refused():
+        with self._refused():
             self.journal.append_decision(decision, sequence_of_cause)
 
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Everything inside becomes durable together."""
-        with _refused(), self.journal.batch():
+        with self._refused(), self.journal.batch():
             yield
+
+    @contextmanager
+    def _refused(self) -> Iterator[None]:
+        """A journal that cannot write ends the process."""
+        try:
+            yield
+        except JournalError as e:
+            self._storage.refusals += 1
+            raise NoStorage(str(e)) from e
 
 
 class Storage:
@@ -63,6 +73,7 @@ class Storage:
             tuple[int, StorageFault, bool]
         ] = []  # writes that are left, the fault, a full disk
         self.deaths: list[int] = []  # last durable record at each
+        self.kills = self.torn = self.refusals = 0  # how often the process was killed, a write torn, one refused
 
     @property
     def journal(self) -> Journal:
@@ -80,6 +91,12 @@ class Storage:
         """Fail at the fault's write from now on."""
         self._faults.append((fault.writes, fault, is_full))
 
+    def mend(self) -> None:
+        """No write fails any more."""
+        self._faults.clear()
+        if self._now is not None:
+            self._now.connection.execute(f"PRAGMA max_page_count = {_MOST_PAGES}")
+
     def write(self) -> None:
         """Something is written; raises where it is the last."""
         due = [each for each in self._faults if each[0] <= 1]
@@ -90,6 +107,7 @@ class Storage:
                 self.journal.connection.execute(f"PRAGMA max_page_count = {pages}")
             else:
                 self._leave(torn=fault.torn)
+                self.kills += 1
                 raise Killed
 
     def recover(self) -> Recording:
@@ -114,6 +132,7 @@ class Storage:
             if source.exists():
                 shutil.copyfile(source, copy.with_name(copy.name + suffix))
         if torn:
+            self.torn += 1
             log = copy.with_name(copy.name + _LOG)
             with log.open("ab") as file:  # a write that had begun, of which only a part arrived
                 file.write(b"\0" * _TORN_BYTES)
@@ -125,12 +144,3 @@ class Storage:
             return None
         self._journals += 1
         return self._folder / f"desk-{self._journals}.journal"
-
-
-@contextmanager
-def _refused() -> Iterator[None]:
-    """A journal that cannot write ends the process."""
-    try:
-        yield
-    except JournalError as e:
-        raise NoStorage(str(e)) from e

@@ -36,10 +36,11 @@ class Wire:
     def __init__(self, terms: WireTerms, faults: FaultTerms, plan: FaultPlan, seed: int) -> None:
         self._terms, self._faults, self._plan = terms, faults, plan
         self._executions: list[Execution] = []
+        self.slow_decisions = self.late_cancels = self.answers_lost = 0  # how often that happened
         self._answers_lost = stream(seed, "wire/answers_lost")
         self._late_cancels = stream(seed, "wire/late_cancels")
         self._decisions = stream(seed, "wire/decisions")
-        self._there = Channel(
+        self.there = Channel(
             Line(
                 name="wire/to_venue",
                 median_ms=terms.to_venue_ms,
@@ -48,10 +49,11 @@ class Wire:
                 repeated_share=faults.commands_repeated_share,
                 reordered_share=faults.commands_reordered_share,
                 reorder_ms=faults.reorder_ms,
+                calm_from_ns=plan.calm_from_ns,
             ),
             seed,
         )
-        self._back = Channel(
+        self.back = Channel(
             Line(
                 name="wire/to_desk",
                 median_ms=terms.to_desk_ms,
@@ -60,9 +62,15 @@ class Wire:
                 repeated_share=faults.reports_repeated_share,
                 reordered_share=faults.reports_reordered_share,
                 reorder_ms=faults.reorder_ms,
+                calm_from_ns=plan.calm_from_ns,
             ),
             seed,
         )
+
+    @property
+    def record(self) -> tuple[Execution, ...]:
+        """Executions, busts and corrections in the sequence of their numbers."""
+        return tuple(self._executions)
 
     @property
     def executions(self) -> int:
@@ -73,14 +81,15 @@ class Wire:
         """When the commands of a cycle that began now leave the desk."""
         slow = self._faults.slow_decisions_share
         late_ms = 0.0
-        if slow and self._decisions.share() < slow:
+        if slow and now_ns < self._plan.calm_from_ns and self._decisions.share() < slow:
+            self.slow_decisions += 1
             late_ms = self._decisions.wait(self._faults.slow_decision_ms)
         return now_ns + round((self._terms.decision_ms + late_ms) * _MS_NS)
 
     def to_venue(self, now_ns: int, commands: Sequence[Command]) -> list[tuple[int, Command]]:
         """When each command that leaves the desk now reaches the exchange, in order of time."""
         late = self._cancel_late_ns if self._faults.late_cancels_share else None
-        sent = self._there.send(now_ns, commands, late)
+        sent = self.there.send(now_ns, commands, late)
         return [pair for pair in sent if not self._plan.is_down(now_ns, pair[0])]
 
     def to_desk(self, now_ns: int, reports: Iterable[Report]) -> list[tuple[int, Envelope]]:
@@ -89,8 +98,11 @@ class Wire:
         Every report of the exchange goes through here in its sequence, also while the session is lost: it is numbered, and then lost.
         """
         envelopes = [self._enveloped(report) for report in reports]
-        if lost := self._faults.answers_lost_share:
-            envelopes = [each for each in envelopes if each.number or self._answers_lost.share() >= lost]
+        lost = self._faults.answers_lost_share
+        if lost and now_ns < self._plan.calm_from_ns:
+            kept = [each for each in envelopes if each.number or self._answers_lost.share() >= lost]
+            self.answers_lost += len(envelopes) - len(kept)
+            envelopes = kept
         return self._sent_back(now_ns, envelopes)
 
     def heartbeat(self, now_ns: int) -> list[tuple[int, Envelope]]:
@@ -104,11 +116,11 @@ class Wire:
 
     def reach_venue_ns(self, now_ns: int) -> int | None:
         """When a question reaches the exchange; None while the session is lost. Nothing else happens to it."""
-        return self._reached(now_ns, self._there)
+        return self._reached(now_ns, self.there)
 
     def reach_desk_ns(self, now_ns: int) -> int | None:
         """When an answer to a question reaches the desk; None while the session is lost."""
-        return self._reached(now_ns, self._back)
+        return self._reached(now_ns, self.back)
 
     def _enveloped(self, report: Report) -> Envelope:
         if isinstance(report, Execution):
@@ -116,7 +128,7 @@ class Wire:
         return Envelope(report=report, executions=len(self._executions))
 
     def _sent_back(self, now_ns: int, envelopes: list[Envelope]) -> list[tuple[int, Envelope]]:
-        sent = self._back.send(now_ns, envelopes)
+        sent = self.back.send(now_ns, envelopes)
         return [pair for pair in sent if not self._plan.is_down(now_ns, pair[0])]
 
     def _reached(self, now_ns: int, channel: Channel) -> int | None:
@@ -126,4 +138,5 @@ class Wire:
     def _cancel_late_ns(self, command: Command) -> int:
         if not isinstance(command, Cancel) or self._late_cancels.share() >= self._faults.late_cancels_share:
             return 0
+        self.late_cancels += 1
         return round(self._late_cancels.wait(self._faults.late_cancel_ms) * _MS_NS)

@@ -174,10 +174,10 @@ def _time_value(market: MarketView, raw: Floats) -> Floats:
 
 
 def _linear(market: MarketView, row: int, spot: float) -> tuple[float, Floats]:
-    """Price and measures of a future or share: direction only."""
+    """Price and measures of a future or share: direction only. A crossed market tells no price."""
     item = market.table.instruments[row]
-    quoted = 0.5 * (market.bid[row] + market.ask[row])
-    price = float(quoted) if np.isfinite(quoted) else spot * item.price_ratio
+    told = market.bid[row] <= market.ask[row]
+    price = 0.5 * float(market.bid[row] + market.ask[row]) if told else spot * item.price_ratio
     notional = item.multiplier * (spot / price if market.table.inverse[row] else price)
     out = np.full(N_MEASURES, 0.0 if np.isfinite(notional) else np.nan)
     out[Measure.VALUE_USD] = (

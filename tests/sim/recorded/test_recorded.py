@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from flatbook.kernels.black import price_european
 from flatbook.market.clock import tau
 from flatbook.model.errors import InvalidValueError
 from flatbook.model.events import InstrumentsListed, RatesSeen, SessionsSeen, UnderlyingQuoted
+from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.instruments import Instrument, Kind, Right, TickBand
 from flatbook.model.recorded_day import RecordedDay
 from flatbook.quoting.ticks import NO_PRICE
@@ -64,23 +66,18 @@ def test_a_bar_is_shown_at_its_end_and_stands_until_the_next():
     assert market.moment(3) is shown[3]
 
 
-def test_what_nobody_quotes_has_no_price_and_no_worth():
+def test_what_nobody_quotes_has_no_price_and_its_last_middle_as_worth():
+    """Nobody knows a worth before the first middle; 3.10 x 3.20 meets, and shows nothing."""
     market = _quoted(
-        [(0, 0, NO_PRICE, 310, 0, 8), (1, 0, 300, 310, 7, 8), (3, 0, 320, 320, 7, 8), (5, 0, 300, 310, 7, 8)]
+        [(0, 0, NO_PRICE, 310, 0, 8), (1, 0, 300, 310, 7, 8), (3, 0, 320, 320, 7, 8), (5, 0, 300, 320, 7, 8)]
     )
     bids = [int(market.moment(k).bid_ticks[0]) for k in range(10)]
     asks = [int(market.moment(k).ask_ticks[0]) for k in range(10)]
 
     assert bids == [NO_PRICE, 300, 300, NO_PRICE, NO_PRICE, *[300] * 5]
-    assert asks == [310, 310, 310, NO_PRICE, NO_PRICE, *[310] * 5]
-    assert [bool(np.isnan(market.moment(k).fair[0])) for k in range(6)] == [
-        True,
-        False,
-        False,
-        True,
-        True,
-        False,
-    ]
+    assert asks == [310, 310, 310, NO_PRICE, NO_PRICE, *[320] * 5]
+    assert np.isnan(market.moment(0).fair[0])
+    assert [float(market.moment(k).fair[0]) for k in range(1, 10)] == [3.05] * 4 + [3.1] * 5
     assert [int(market.moment(k).bid_size[0]) for k in (0, 1, 3)] == [0, 7, 0]
     assert [float(market.moment(k).vega[0]) > 0.0 for k in (0, 1, 3)] == [False, True, False]
     assert coverage(market).crossed_bars == 1
@@ -88,10 +85,67 @@ def test_what_nobody_quotes_has_no_price_and_no_worth():
 
 def test_an_expired_series_is_gone_at_its_expiry():
     short = option("S", 100.0, 5.0 / 1440.0, Right.CALL)
-    market = recorded_market(_day((short, _share()), [_SPOT, (0, 0, 300, 310, 7, 8)], underlying_row=1))
+    spot = (3, 1, 10340, 10360, 100, 100)
+    day = _day((short, _share()), [_SPOT, (0, 0, 300, 310, 7, 8), spot], underlying_row=1)
+    market = recorded_market(day)
 
     assert [int(market.moment(k).bid_ticks[0]) for k in range(10)] == [300] * 4 + [NO_PRICE] * 6
-    assert np.isnan(market.moment(4).fair[0])
+    assert market.moment(4).fair[0] == pytest.approx(3.5)
+    assert all(np.isnan(market.moment(k).fair[0]) for k in range(5, 10))
+
+
+def _hedge(symbol="XYZ", spread=0.05):
+    instrument = replace(_share(), symbol=symbol)
+    return HedgeTerms(instrument=instrument, spread=spread)
+
+
+def test_a_hedge_is_quoted_around_the_recorded_price_at_the_spread_that_the_desk_expects():
+    """The share at 100.005 with 0.05 between: 99.98 and 100.03, rounded outwards; without a hedge the recorded quotes stand."""
+    day = _day((_CALL, _share()), [(-5, 1, 9991, 10010, 3, 4), (0, 0, 300, 310, 7, 8)], underlying_row=1)
+    plain = recorded_market(day).moment(4)
+    hedged = recorded_market(day, hedges=(_hedge(),), hedge_depth=70).moment(4)
+
+    assert [int(each[1]) for each in (plain.bid_ticks, plain.ask_ticks, plain.bid_size, plain.ask_size)] == [
+        9991, 10010, 3, 4,
+    ]  # fmt: skip
+    assert [
+        int(each[1]) for each in (hedged.bid_ticks, hedged.ask_ticks, hedged.bid_size, hedged.ask_size)
+    ] == [9998, 10003, 70, 70]
+    assert hedged.fair[1] == hedged.spot[0] == pytest.approx(100.005)
+    assert hedged.bid_ticks[0] == plain.bid_ticks[0]
+    with pytest.raises(
+        InvalidValueError, match="hedge ABC: nobody recorded its price; by hand has that of XYZ"
+    ):
+        recorded_market(day, hedges=(_hedge("ABC"),))
+
+
+def test_moments_lie_apart_as_asked_and_end_at_the_close():
+    """The first bar, and every fourth counted from the close; sides of trades still go by each bar."""
+    trades = [(k, 0, 310 if k % 2 else 300, 1) for k in range(1, 10)]
+    day = _day(
+        (_CALL, _share()), [_SPOT, (0, 0, 300, 310, 7, 8), (4, 0, 310, 330, 7, 8)], trades, underlying_row=1
+    )
+    fine, coarse = recorded_market(day), recorded_market(day, spacing_s=240.0)
+
+    assert coarse.at_ns.tolist() == [_OPEN + k * _BAR for k in (1, 2, 6, 10)]
+    for k, same in enumerate((0, 1, 5, 9)):
+        assert coarse.moment(k).bid_ticks.tolist() == fine.moment(same).bid_ticks.tolist()
+        assert coarse.moment(k).fair.tolist() == fine.moment(same).fair.tolist()
+    assert recorded_orders(coarse) == recorded_orders(fine)
+    for wrong in (90.0, 30.0):
+        with pytest.raises(InvalidValueError, match="whole number"):
+            recorded_market(day, spacing_s=wrong)
+
+
+def test_what_is_never_quoted_on_both_sides_is_not_played():
+    """Nobody can say what it was worth, though it traded most."""
+    other = option("D", 105.0, 30, Right.CALL)
+    trades = [(k, 1, 310, 1) for k in range(1, 9)]
+    quotes = [(-5, 2, 9990, 10010, 100, 100), (0, 0, 300, 310, 7, 8), (0, 1, NO_PRICE, 310, 0, 8)]
+    market = recorded_market(_day((_CALL, other, _share()), quotes, trades, underlying_row=2))
+
+    assert [item.symbol for item in market.table.instruments] == ["C", "XYZ"]
+    assert recorded_orders(market) == ()
 
 
 def _black_chain(forward, rate, vol, days=60, strikes=range(80, 121, 5)):
@@ -203,6 +257,7 @@ def test_sides_go_by_the_quotes_before_the_trade_and_at_the_middle_by_the_last_p
         (1, 1, (310,)), (2, 2, (300,)), (3, 3, (305,)), (4, 4, (305,)), (5, 5, (310,)), (6, 6, (310,)), (7, 7, (310,)),
     ]  # fmt: skip
     assert [each.at_ns for each in orders[:2]] == [_OPEN + _BAR * 3 // 2, _OPEN + _BAR * 5 // 2]
+    assert [each.legs[0].side for each in orders] == signed.side.tolist()
     assert all(each.legs[0].row == 0 and each.capacity == "unknown" for each in orders)
 
 

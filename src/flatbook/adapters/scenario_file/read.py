@@ -10,7 +10,9 @@ from pathlib import Path
 
 from flatbook.adapters.desk_file.read import DeskFile, read_desk
 from flatbook.adapters.parameter_files import read_over
+from flatbook.adapters.scenario_file.recording import digest_of, recording_of
 from flatbook.model.errors import Fault, FaultsError
+from flatbook.model.recorded_day import RecordedDay
 from flatbook.model.world_terms import Scenario
 
 
@@ -20,7 +22,13 @@ class ScenarioFile:
 
     scenario: Scenario
     desk: DeskFile
-    text_hash: str  # 64 hexadecimal digits for the bytes of both, and of the file that it is laid over (BLAKE2b, 32 bytes)
+    path: Path
+    text_hash: str  # 64 hexadecimal digits for the bytes of both, of the file that it is laid over, and what a recording holds (BLAKE2b, 32 bytes)
+
+    def recording(self) -> RecordedDay | None:
+        """What it plays again; None where its market is made up. It is read once in a process, and does not travel to others."""
+        terms = self.scenario.recorded
+        return None if terms is None else recording_of(terms, self.path)
 
 
 def read_scenario(path: Path) -> ScenarioFile:
@@ -30,7 +38,7 @@ def read_scenario(path: Path) -> ScenarioFile:
     ------
     FaultsError
         With every fault of the scenario, each with its line and key; or of the desk file, which lies where `desk` says, from the
-        folder of the scenario.
+        folder of the scenario; or of the recording that it plays.
     """
     base = _base_of(path)
     packaged = base.read_text(encoding="utf-8") if base is not None else ""
@@ -46,7 +54,10 @@ def read_scenario(path: Path) -> ScenarioFile:
         raise FaultsError([fault])
     digest = hashlib.blake2b(path.read_bytes(), digest_size=32)
     digest.update(b"\0" + beside.read_bytes() + b"\0" + packaged.encode())
-    return ScenarioFile(scenario=scenario, desk=read_desk(beside), text_hash=digest.hexdigest())
+    desk = read_desk(beside)
+    if scenario.recorded is not None:
+        digest.update(b"\0" + digest_of(recording_of(scenario.recorded, path)))
+    return ScenarioFile(scenario=scenario, desk=desk, path=path, text_hash=digest.hexdigest())
 
 
 def _base_of(path: Path) -> Path | None:

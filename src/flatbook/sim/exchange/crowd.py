@@ -34,6 +34,7 @@ class Crowd:
         self._slots: Ints = n + np.arange(deep.size * levels, dtype=np.int64).reshape(deep.size, levels)
         self._deep_of: Ints = np.full(n, -1, dtype=np.int64)
         self._deep_of[deep] = np.arange(deep.size)
+        self._every: Ints = np.arange(n)
         self._any_deep = bool(slots > n)
 
     def slots_of(self, row: int) -> tuple[int, ...]:
@@ -63,7 +64,7 @@ class Crowd:
         number : int
             Place in time of every order whose price is another or whose size has grown; the others keep theirs.
         """
-        slots = rows
+        slots: Ints | slice = rows
         if self._any_deep and (at := np.flatnonzero(self._deep_of[rows] >= 0)).size:
             deep = self._deep_of[rows[at]]
             behind = self._behind(rows[at], price[:, at])
@@ -71,16 +72,13 @@ class Crowd:
             slots = np.concatenate((rows, self._slots[deep].ravel()))
             price = np.concatenate((price, behind.reshape(2, -1)), axis=1)
             size = np.concatenate((size, sizes.reshape(2, -1)), axis=1)
+        if rows.size == self._every.size and np.array_equal(rows, self._every):
+            slots = slice(None)  # all slots in their sequence, without copies
         absent = (price <= 0) | (size <= 0)
         price, size = np.where(absent, NO_PRICE, price), np.where(absent, 0, size)
-        before = self.price[:, slots], self.size[:, slots]
-        newer: Bools = (price != before[0]) | (size > before[1])
-        changed = newer | (size != before[1])
-        side, which = np.nonzero(changed)
-        to = slots[which]
-        self.price[side, to], self.size[side, to] = price[side, which], size[side, which]
-        side, which = np.nonzero(newer)
-        self.number[side, slots[which]] = number
+        newer: Bools = (price != self.price[:, slots]) | (size > self.size[:, slots])
+        self.price[:, slots], self.size[:, slots] = price, size
+        self.number[:, slots] = np.where(newer, number, self.number[:, slots])
 
     def withdraw(self, rows: Ints) -> None:
         """Quote nothing any more."""

@@ -81,9 +81,7 @@ def _figures(record: DayRecord, account: Account, pnl: Floats) -> dict[str, Numb
     moved = trades.side * trades.quantity * record.unit_usd[trades.row] * (trades.fair_later - trades.fair)
     contracts = int(trades.quantity[quoted].sum())
     gross = np.abs(record.position[-1][record.table.is_option]).sum()
-    of_account = {
-        name: getattr(account, name) for name in Account.__dataclass_fields__ if name != "gross_usd"
-    }
+    of_account = {name: getattr(account, name) for name in Account.__dataclass_fields__}
     values = of_account | {
         "hedge_cost_usd": -(
             account.hedge_slippage_usd + account.offset_slippage_usd + account.fees_hedges_usd
@@ -91,6 +89,9 @@ def _figures(record: DayRecord, account: Account, pnl: Floats) -> dict[str, Numb
         "informed_adverse_usd": float(moved[quoted & trades.informed].sum()),
         "direction_usd": direction,
         "convexity_usd": convexity,
+        "basis_usd": _total(record.basis_usd),
+        "basis_square_usd2": _total(record.basis_usd**2),
+        "basis_variance_usd2": _total(record.basis_usd2),
         "drawdown_usd": float((np.maximum.accumulate(pnl) - pnl).max()),
         "over_share": _share(over, record),
         "worst_utilisation": float(used.max()) if used.size else np.nan,
@@ -128,6 +129,11 @@ def _greek_pnl(record: DayRecord) -> tuple[float, float]:
     left = (record.at_ns[step + 1] - at) / np.maximum(record.at_ns[step + 1] - record.at_ns[step], 1)
     np.add.at(delta, (step, table.underlying_of[row]), traded * np.clip(left, 0.0, 1.0))
     return float((delta * moves).sum()), float((0.5 * gamma * 100.0 * moves**2).sum())
+
+
+def _total(column: Floats) -> float:
+    """The sum; NaN of nothing."""
+    return float(column.sum()) if column.size else np.nan
 
 
 def _path(line: Floats, record: DayRecord) -> Path:

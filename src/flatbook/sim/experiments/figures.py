@@ -30,6 +30,9 @@ FIGURES: tuple[Figure, ...] = (
     Figure("informed_adverse_usd", "Adverse selection, informed", "USD", "the part of it from informed customers", 1),
     Figure("direction_usd", "Direction", "USD", "measured delta times the move of spot, sample by sample", 0),
     Figure("convexity_usd", "Convexity", "USD", "measured gamma times half the square of the move of spot", 0),
+    Figure("basis_usd", "Basis", "USD", "what hedges made beyond beta times their underlying", 0),
+    Figure("basis_square_usd2", "Basis, squares", "USD²", "squares of that, summed over the moves of the market", -1),
+    Figure("basis_variance_usd2", "Basis, foretold", "USD²", "variance of the same that the world foretells of the hedges held", -1),
     Figure("drawdown_usd", "Drawdown", "USD", "largest fall of P&L at true worth", -1),
     Figure("over_share", "Time over a limit", "share", "of the day with a limit at or beyond hard, or not known", -1),
     Figure("worst_utilisation", "Worst use of a limit", "share", "of its hard level, over the day", -1),
@@ -42,6 +45,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure("hedge_trades", "Trades of hedges", "trades", "in the underlying or a related product", 0),
     Figure("offset_contracts", "Contracts of offsets", "contracts", "traded against other options", 0),
     Figure("gross_end", "Contracts at the end", "contracts", "of options, long and short", -1),
+    Figure("gross_usd", "Traded and held", "USD", "at its size: what rounding of P&L is measured by", 0),
 )  # fmt: skip
 PARTS: tuple[str, ...] = (
     "spread_usd", "adverse_usd", "inventory_usd", "hedge_pnl_usd", "offset_pnl_usd", "hedge_slippage_usd", "offset_slippage_usd",

@@ -6,7 +6,13 @@ The worth of a contract is the true one, which the world knows and the desk does
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+import numpy as np
+
 from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
+
+
+def _none() -> Floats:
+    return np.empty(0)
 
 
 class TradeKind(IntEnum):
@@ -103,3 +109,7 @@ class DayRecord:
     residual_mean_usd: dict[str, float]  # the same, mean over the cycles
     counts: dict[str, int]  # facts, cycles, orders, rejects, late_fills, …
     breaches: tuple[Breach, ...] = field(default=())
+    basis_usd: Floats = field(
+        default_factory=_none
+    )  # [m] P&L of hedges beyond beta times their underlying, by the market's moves; empty: not known
+    basis_usd2: Floats = field(default_factory=_none)  # [m] variance that the world foretells of each

@@ -94,6 +94,21 @@ def basis_variance(session: Session, path: Path, first: int, last: int) -> Float
     return np.asarray((1.0 - kept) ** 2 * before + _summed(gained[first:last], reversion, years[first:last]))
 
 
+def step_basis_variances(session: Session, path: Path) -> Floats:
+    """`basis_variance` from each moment to the next, float64[n - 1, H]."""
+    terms = session.terms
+    years = np.diff(session.passed) * session.variance_years
+    if not terms.hedges:
+        return np.empty((years.size, 0))
+    reversion = np.array([hedge.basis_reversion for hedge in terms.hedges])
+    gained = basis_diffusion(session, path) ** 2 * gained_years(reversion, years)
+    kept = np.exp(-reversion * years[:, None])
+    before = np.zeros_like(gained)
+    for k in range(1, years.size):
+        before[k] = kept[k - 1] ** 2 * before[k - 1] + gained[k - 1]
+    return np.asarray((1.0 - kept) ** 2 * before + gained)
+
+
 def _summed(gained: Floats, reversion: Floats, years: Floats) -> Floats:
     """Each step's variance, faded by the time that follows it."""
     follows = (years.sum() - np.cumsum(years))[:, None]

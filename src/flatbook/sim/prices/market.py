@@ -81,6 +81,10 @@ class SimulatedMarket:
         n = self.at_ns.size
         return hedging.basis_variance(self.session, self.path, range(n)[first], range(n)[last])
 
+    def step_basis_variances(self) -> Floats:
+        """`basis_variance` from each moment to the next, float64[n - 1, H]."""
+        return hedging.step_basis_variances(self.session, self.path)
+
     def spot_variance(self) -> Floats:
         """Told variance of each underlying's log return over the day, float64[U]: regimes and news included, pins and halts left out.
 

@@ -26,10 +26,13 @@ class Rule(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SignedTrades:
-    """Trades of a market's series after its first moment and before its close, in order of time."""
+    """Trades of a market's series after its first moment and before its close, in order of time.
+
+    Sides go by the quotes of the bar before, however far apart the market's own moments are.
+    """
 
     trade: Ints  # [n] into the recording's
-    moment: Ints  # [n] the last one before the trade
+    bar: Ints  # [n] the last one that was over before the trade
     row: Ints  # [n] of the market
     side: Ints  # [n] the customer's; 0: nobody can tell
     rule: Ints  # [n] Rule
@@ -60,7 +63,7 @@ def signed_trades(market: RecordedMarket) -> SignedTrades:
     last_price: dict[int, int] = {}
     last_side: dict[int, int] = {}
     out: list[tuple[int, ...]] = []
-    moments = np.searchsorted(market.at_ns, day.trade_ns, side="right") - 1
+    bars = np.searchsorted(stood.at_ns, day.trade_ns, side="right") - 1
     for trade, (at, row, price) in enumerate(
         zip(day.trade_ns.tolist(), day.trade_row.tolist(), day.trade_ticks.tolist(), strict=True)
     ):
@@ -69,17 +72,17 @@ def signed_trades(market: RecordedMarket) -> SignedTrades:
         moved = price - last_price.get(row, price)
         last_price[row] = price
         last_side[row] = int(np.sign(moved)) or last_side.get(row, 0)
-        moment = int(moments[trade])
-        if moment < 0:
+        bar = int(bars[trade])
+        if bar < 0:
             continue
         side, rule = last_side[row], Rule.LAST_TRADE if last_side[row] else Rule.NONE
-        if np.isfinite(market.middle[moment, row]):
-            twice = int(stood.bid_ticks[moment, row] + stood.ask_ticks[moment, row])
+        if np.isfinite(market.middle[bar, row]):
+            twice = int(stood.bid_ticks[bar, row] + stood.ask_ticks[bar, row])
             apart = int(np.sign(2 * price - twice))
             side, rule = (apart, Rule.QUOTES) if apart else (side, rule)
-        out.append((trade, moment, place[row], side, int(rule)))
+        out.append((trade, bar, place[row], side, int(rule)))
     columns = np.array(out, dtype=np.int64).reshape(-1, 5).T
-    return SignedTrades(trade=columns[0], moment=columns[1], row=columns[2], side=columns[3], rule=columns[4])
+    return SignedTrades(trade=columns[0], bar=columns[1], row=columns[2], side=columns[3], rule=columns[4])
 
 
 def recorded_orders(

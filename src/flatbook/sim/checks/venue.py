@@ -1,0 +1,91 @@
+"""The desk and its venue: what may leave, what is at work, and whether all is well again at the close."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from flatbook.model.facts import Fact
+from flatbook.model.order_events import KillScope, OpenOrdersTold
+from flatbook.model.venue_events import PositionsTold, Restarted, VenueSession
+from flatbook.sim.checks.violation import Invariant, Violated
+from flatbook.sim.day import Day
+from flatbook.sim.messages import Command, NewOrder
+
+_LATELY_NS = 300_000_000_000  # before the close; within it a protection may take all quotes out
+
+
+class Venue:
+    """Keeps what was told of the session."""
+
+    def __init__(self) -> None:
+        self._up = self._orders = self._positions = True
+        self._since = "the open"
+        self._quoted_ns: dict[int, int] = {}  # by underlying: when a quote was open at the exchange last
+
+    def heard(self, facts: tuple[Fact, ...]) -> None:
+        """News of the session, in the sequence in which they came."""
+        for fact in facts:
+            match fact:
+                case VenueSession():
+                    self._up, self._since = fact.up, f"fact {fact.sequence}, {fact}"
+                    self._orders = self._positions = False
+                case Restarted():
+                    self._since = f"fact {fact.sequence}, {fact}"
+                    self._orders = self._positions = False
+                case OpenOrdersTold():
+                    self._orders = True
+                case PositionsTold():
+                    self._positions = True
+
+    def decided(self, commands: Sequence[Command]) -> None:
+        """Nothing new leaves before the venue has told both its lists, and nothing at all while its session is down."""
+        new = [each for each in commands if isinstance(each, NewOrder)]
+        if not self._up and commands:
+            raise Violated(Invariant.RECONCILED, f"no command since {self._since}", commands[0])
+        if new and not (self._orders and self._positions):
+            raise Violated(Invariant.RECONCILED, f"no order before both lists, since {self._since}", new[0])
+
+    def happened(self, day: Day) -> None:
+        """Every order that is open at the exchange may still fill by our own account."""
+        if not day.alive:
+            return
+        working = day.desk.process.state.outbox.working
+        alive = working.alive
+        ours = dict(zip(working.client_id[alive].tolist(), working.row[alive].tolist(), strict=True))
+        strange = set()
+        for client_id, _ in day.exchange.open_orders():
+            row = ours.get(client_id, -1)
+            if row < 0:
+                strange.add(client_id)
+            elif day.table.is_option[row]:
+                self._quoted_ns[int(day.table.underlying_of[row])] = day.now_ns
+        if strange:
+            found = f"{sorted(strange)[:3]} taken for dead"
+            raise Violated(Invariant.RECONCILED, "every open order counted", found)
+
+    def ended(self, day: Day) -> None:
+        """The desk is up, agrees with its venue, doubts nothing, and quotes what it may."""
+        state = day.desk.process.state if day.alive else None
+        if state is None or not (day.desk.up and day.desk.reconciled):
+            standing = None if state is None else state.outbox.trading.venues.get(day.desk.venue)
+            raise Violated(
+                Invariant.RECOVERED,
+                "a desk that is reconciled",
+                "no process" if state is None else standing.text if standing else "a session that is down",
+            )
+        if day.desk.session.missing or state.outbox.trading.suspect:
+            found = f"{day.desk.session.missing} executions missing, {state.outbox.trading.suspect}"
+            raise Violated(Invariant.RECOVERED, "nothing missing, no feed in doubt", found)
+        self._quotes(day)
+
+    def _quotes(self, day: Day) -> None:
+        cycle, table = day.last_cycle, day.table
+        assert cycle is not None, "a day has cycles"
+        kills = day.desk.process.state.outbox.kills.on
+        for number, name in enumerate(table.underlyings):
+            rows = (table.underlying_of == number) & table.is_option
+            if {(KillScope.DESK, ""), (KillScope.UNDERLYING, name), (KillScope.VENUE, day.desk.venue)} & kills.keys():
+                continue
+            able = rows & np.isfinite(cycle.values.price)
+            if able.any() and self._quoted_ns.get(number, 0) < day.now_ns - _LATELY_NS:
+                raise Violated(Invariant.RECOVERED, f"a quote on {name} in the last minutes", "none")
