@@ -158,7 +158,7 @@ def stage_of(
         prices=prices,
         flow=replace(scenario.flow, customers=customers),
         cycle_s=CYCLE_S,
-        refit_every=REFIT_EVERY,
+        refit_every=max(round(REFIT_EVERY * CYCLE_S / spacing_s), 1),
     )
     return staged(scenario, read.desk.desk, read.desk.limits)
 

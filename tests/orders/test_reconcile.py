@@ -157,6 +157,20 @@ def test_a_cancel_is_sent_again_until_somebody_confirms():
     assert asked(orders, NOTHING, now_ns=LATER_NS + 250_000_000).client_id.tolist() == [2]
 
 
+def test_a_cancel_that_was_lost_is_sent_again_though_the_quote_is_wanted_again():
+    """Otherwise it would stand at its old price for ever, and its quote wait for ever."""
+    orders = working()
+    send(orders, asked(orders, NOTHING), LATER_NS)
+    anew = quotes(290, 310, centre=290.0)
+    assert asked(orders, anew, now_ns=LATER_NS + 249_999_999).size == 0
+    again = asked(orders, anew, now_ns=LATER_NS + 250_000_000)
+    assert words(again) == [("CANCEL", "UNANSWERED")] * 2
+    assert again.client_id.tolist() == [1, 2]
+    event = OrdersAnswered(received_ns=1, client_ids=(1, 2), news=(OrderNews.CANCELLED,) * 2)
+    answer_orders(orders, event)
+    assert words(asked(orders, anew)) == [("NEW", "MISSING")] * 2
+
+
 def test_both_halves_of_a_replacement_go_where_a_side_must_go():
     """The old and the new may fill."""
     orders = working()

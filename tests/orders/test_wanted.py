@@ -51,6 +51,11 @@ def test_hedges_are_priced_at_the_other_side_of_the_market():
         10_000,
         int(np.ceil(theo * 100.0 - 1e-9)),
     ]
+    crossed = replace(THE.market, bid=np.full(5, 300.0), ask=np.full(5, 200.0))
+    assert np.array_equal(
+        wanted_hedges(hedges, THE.values, crossed).price_ticks,
+        wanted_hedges(hedges, THE.values, alone).price_ticks,
+    ), "a crossed market tells no price"
     blank = replace(THE.values, price=np.full(5, np.nan))
     assert wanted_hedges(hedges, blank, alone).row.size == 0
     assert wanted_hedges((), THE.values, THE.market).row.size == 0

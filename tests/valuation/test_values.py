@@ -161,3 +161,14 @@ def test_no_coin_settled_option_moves_more_than_its_worst_case(strike, right, mo
     assert abs(revalue(market, values, np.array([0]), np.array([move]), _ZERO)[0, 0, 0]) <= most * abs(
         move
     ) * (1.0 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "price"),
+    [(11.9, 12.1, 12.0), (12.0, 12.0, 12.0), (12.1, 11.9, 10.0), (np.nan, 12.0, 10.0)],
+)
+def test_a_share_is_worth_its_market_or_its_ratio(bid, ask, price):
+    """A crossed market, and one without two sides, tells no price: spot times the ratio does."""
+    market = view_by_hand([share("ETF", price_ratio=0.1)], spot=100.0, vols=[np.nan])
+    market = replace(market, bid=np.array([bid]), ask=np.array([ask]))
+    assert value(market).price[0] == pytest.approx(price)

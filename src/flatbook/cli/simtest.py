@@ -38,7 +38,7 @@ class Wanted:
     quiet: bool
 
 
-def test_days(wanted: Wanted) -> None:
+def run_days(wanted: Wanted) -> None:
     """Run them, print what failed and which faults there were.
 
     Raises
@@ -101,7 +101,7 @@ def _run(seeds: range, kinds: tuple[str, ...], jobs: int) -> Iterator[Outcome]:
 
 def _tell(failure: Failure, faults: str) -> None:
     """One failure, and what shows it again."""
-    again = failure.command + ("" if faults == "all" else f" --faults {faults}")
+    again = failure.command + ("" if faults == "all" else f" --faults {faults.replace(' ', '')}")
     Console().print(
         f"FAILED {failure.invariant}\n"
         f"  seed      {failure.seed}, {failure.after_open_s:,.3f} s after the open ({failure.at_ns}), event {failure.event:,d}\n"
@@ -159,4 +159,6 @@ def _faults_of(wanted: Wanted, kinds: tuple[str, ...]) -> Iterator[Fault]:
         ("--jobs", wanted.jobs or 1, 1, MOST_JOBS),
     ):
         if not least <= value <= most:
-            yield Fault(where=where, found=f"{value}", expected=f"{least} to {most}", action="correct the number")
+            yield Fault(
+                where=where, found=f"{value}", expected=f"{least} to {most}", action="correct the number"
+            )

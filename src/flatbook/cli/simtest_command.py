@@ -21,6 +21,6 @@ def simtest(
 
     Example: [bold]flatbook simtest --seeds 200[/bold]
     """
-    from flatbook.cli.simtest import Wanted, test_days  # noqa: PLC0415 - heavy imports wait until a command needs them
+    from flatbook.cli.simtest import Wanted, run_days  # noqa: PLC0415 - heavy imports wait until a command needs them
 
-    test_days(Wanted(seeds=seeds, first=first, seed=seed, jobs=jobs, faults=faults, quiet=quiet))
+    run_days(Wanted(seeds=seeds, first=first, seed=seed, jobs=jobs, faults=faults, quiet=quiet))

@@ -103,7 +103,7 @@ def run_of(file: ScenarioFile) -> RunDay:
 
 
 def _run_day(file: ScenarioFile, policy: str, seed: int) -> DayRecord:
-    from flatbook.sim.day import run_day  # noqa: PLC0415 - the whole engine, which a list of scenarios does not need
+    from flatbook.sim.run import run_day  # noqa: PLC0415 - the whole engine, which a list of scenarios does not need
 
     return run_day(_stage_of(file), policy, seed)
 

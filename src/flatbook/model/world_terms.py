@@ -31,7 +31,9 @@ class Scenario(Parameters, frozen=True, kw_only=True):
         60.0  # it decides after fills of its quotes too, but so long after its last decision at the earliest
     )
     crowd_delay_ms: float = 50.0  # from a move of the market until others trade with quotes of the desk that stand where they were
-    refit_every: int = 4  # decisions of which one refits surfaces, factors and the risk price
+    crowd_delay_sigma: float = 0.5  # of its logarithm: others are now quicker, now slower
+    release_kills_minutes: float = 15.0  # after which a person lets a kill go, once no limit is beyond its hard level
+    refit_every: int = 1  # moves of the market of which one refits surfaces, factors and the risk price; after fills it only reprices
     markout_s: float = 300.0  # after which what a trade was worth is told
     desk_knows_flow: bool = (
         True  # the desk believes in the customers as they are, where its own file tells of none
@@ -56,6 +58,14 @@ class Scenario(Parameters, frozen=True, kw_only=True):
         demand(
             0.0 <= self.crowd_delay_ms <= 1e6,
             f"scenario crowd_delay_ms must be from 0 to 1e6, was {self.crowd_delay_ms}",
+        )
+        demand(
+            0.0 <= self.crowd_delay_sigma <= 3.0,
+            f"scenario crowd_delay_sigma must be from 0 to 3, was {self.crowd_delay_sigma}",
+        )
+        demand(
+            0.0 < self.release_kills_minutes < _INFINITE,
+            f"scenario release_kills_minutes must be above 0, was {self.release_kills_minutes}",
         )
         demand(self.refit_every >= 1, f"scenario refit_every must be 1 or above, was {self.refit_every}")
 

@@ -49,6 +49,7 @@ class Why(IntEnum):
     KILLED = 11
     DUTY = 12  # what works is wider than a duty allows, or smaller
     HELD_BACK = 13  # a halt, a gap of the feed, a venue that is not reconciled, a series that is over
+    UNANSWERED = 14  # its cancel has had no answer: until it is gone nothing takes its place
 
 
 WHY_TEXT: dict[Why, str] = {
@@ -65,6 +66,7 @@ WHY_TEXT: dict[Why, str] = {
     Why.REFILL: "little is left of it after fills",
     Why.KILLED: "the kill switch is on for it",
     Why.DUTY: "stands wider or smaller than a duty allows",
+    Why.UNANSWERED: "its cancel has had no answer",
     Why.HELD_BACK: "a halt, a gap of the feed, a venue that is not reconciled, or a settled series",
 }
 _FIRST = (int(Why.KILLED), int(Why.HELD_BACK), int(Why.UNSAFE), int(Why.BEYOND_VALUE))  # of what is cancelled
@@ -152,6 +154,8 @@ def reconcile(
     np.maximum.at(newest, key, np.arange(key.size))
     second = ~alone & (working.state[at] == OrderState.LIVE) & (newest[key] != np.arange(key.size))
     why_goes[(why_goes < 0) & second] = Why.ASTRAY
+    leaving = (working.state[at] == OrderState.PENDING_CANCEL) & (working.cancel_ns[at] > 0)
+    why_goes[(why_goes < 0) & leaving] = Why.UNANSWERED
     cancel = _due(working, at, why_goes, terms, now_ns)
     moves = np.flatnonzero(single & (why_goes < 0))
     wide = _too_wide(working, at, single, quotes)

@@ -29,6 +29,7 @@ class Wait:
 
     reason: str  # in the venue's words
     times: int  # in a row
+    since_ns: int  # of the last rejection
     until_ns: int  # it is not sent before
 
 
@@ -93,7 +94,9 @@ def waiting_hedges(rejections: Rejections, now_ns: int) -> Ints:
     keys = [
         2 * row + (side < 0)
         for (row, side), waits in rejections.waits.items()
-        if any(now_ns < each.until_ns for each in waits.values())
+        if any(
+            each.since_ns <= now_ns < each.until_ns for each in waits.values()
+        )  # a clock went back: nobody waits
     ]
     return np.array(keys, dtype=np.int64)
 
@@ -122,7 +125,7 @@ def _wait(rejections: Rejections, hedge: _Hedge, event: OrdersAnswered, terms: O
     times = 1 if before is None or now_ns > before.until_ns + 2 * most else before.times + 1
     first = _NS_PER_MS * terms.reject_backoff_ms
     pause = min(first << min(times - 1, 40), most)
-    waits[event.reason] = Wait(reason=event.reason, times=times, until_ns=now_ns + pause)
+    waits[event.reason] = Wait(reason=event.reason, times=times, since_ns=now_ns, until_ns=now_ns + pause)
     since = now_ns - _NS_PER_S * terms.reject_window_s
     kept = (each for each in rejections.of_hedge.get(hedge, ()) if each > since)
     rejections.of_hedge[hedge] = (*kept, now_ns)

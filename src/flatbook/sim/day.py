@@ -7,8 +7,8 @@ desk does not know yet it cannot act on: its facts come over the wire and the fe
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import replace as replace_moment
-from functools import lru_cache
 from itertools import groupby
+from math import exp
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,10 @@ from msgspec.structs import replace
 
 from flatbook.engine.cycle import Cycle
 from flatbook.model.facts import Fact
-from flatbook.model.hedge_terms import HedgeTerms
-from flatbook.model.recorded_day import RecordedDay
-from flatbook.model.table import Ints
-from flatbook.model.world_terms import Scenario
+from flatbook.model.order_events import KillSet
 from flatbook.sim.chance import stream
-from flatbook.sim.customers.orders import customer_orders
 from flatbook.sim.desk_process import DeskProcess, restarted
-from flatbook.sim.desk_side import DeskSide
+from flatbook.sim.desk_side import Answer, DeskSide, Question
 from flatbook.sim.exchange.clearing import Expired
 from flatbook.sim.exchange.exchange import Exchange
 from flatbook.sim.exchange.ledger import DESK
@@ -32,13 +28,11 @@ from flatbook.sim.faults import Disconnect, FaultPlan, SecondThought, StorageFau
 from flatbook.sim.feed import Feed, FeedMessage
 from flatbook.sim.messages import Busted, Cancel, Command, Corrected, NewOrder, Report, Traded
 from flatbook.sim.moment import CustomerOrder, DayMarket, Moment
-from flatbook.sim.policies import POLICIES, UNBOUND, Policy, desk_under, limits_under
-from flatbook.sim.prices.market import simulated_market
-from flatbook.sim.recorded.world import recorded_world
+from flatbook.sim.policies import UNBOUND, Policy, desk_under, limits_under
 from flatbook.sim.recorder import Recorder, watched_row
 from flatbook.sim.stage import Stage
 from flatbook.sim.storage import Killed, NoStorage, Storage
-from flatbook.sim.trade_log import TradeLog, settlement_facts
+from flatbook.sim.trade_log import TradeLog, exercise_facts, settlement_facts
 from flatbook.sim.watch import Watch
 from flatbook.sim.wire import Envelope, Wire
 
@@ -95,6 +89,9 @@ class Day:
         self._orders = orders
         self._queue: list[tuple[int, int, Action, Any]] = []
         self._number = 0
+        self._crowd = stream(seed, "crowd")
+        self._whole = False  # everybody else quotes as they mean to
+        self._moves, self._refit = 0, True
         self._published_ns = self.open_ns
         self._last_ns = self.open_ns  # of the last cycle
         self._due_ns: int | None = None  # of the next cycle that is planned
@@ -161,6 +158,7 @@ class Day:
         self.now_ns = self.close_ns
         end = self.market.moment(len(self.market.at_ns) - 1)
         self._tell(self.exchange.close_session(self.close_ns))
+        self._assign_early(end)
         ledger = self.exchange.ledger
         unit = self.table.multiplier / self.table.ticks_per_unit
         cash = float(np.sum(ledger.cash_ticks[DESK] * unit)) - ledger.fees_paid
@@ -181,11 +179,20 @@ class Day:
             self.trades.rows,
         )
 
+    def _assign_early(self, end: Moment) -> None:
+        """After the close: early exercise of what the desk is short of."""
+        for exercise in self.exchange.assign_early(end, self.close_ns):
+            self.trades.exercised(exercise, end, self.close_ns)
+            facts = exercise_facts(exercise, self.table, self.clock_ns())
+            self.settlements.extend(facts)
+            if self.alive:
+                self.desk.process.take(facts)
+
     # The market and its customers.
 
     def _move(self, index: int) -> None:
         before, moment = self.moment, self.market.moment(index)
-        self.moment = moment
+        self.moment, self._whole = moment, False
         self.exchange.see(moment)
         for underlying in np.flatnonzero(before.halted != moment.halted).tolist():
             on = bool(moment.halted[underlying])
@@ -195,7 +202,7 @@ class Day:
         for at_ns, message in self.feed.publish(moment):
             self._at(at_ns, self._hear, message)
         self._requote_around_desk(moment)
-        self._at(self.now_ns + round(self.stage.scenario.crowd_delay_ms * _MS_NS), self._requote, moment)
+        self._at(self.now_ns + self._crowd_delay_ns(), self._requote, moment)
         if index + 1 < len(self.market.at_ns):
             self._at(int(self.market.at_ns[index + 1]), self._move, index + 1)
 
@@ -209,7 +216,18 @@ class Day:
             self.exchange.requote(rows, moment.bid_ticks, moment.ask_ticks, bid_size, ask_size, self.now_ns)
         )
 
+    def _crowd_delay_ns(self) -> int:
+        """From a move until others trade with what the desk left standing: now quicker, now slower."""
+        scenario = self.stage.scenario
+        return round(
+            scenario.crowd_delay_ms * _MS_NS * exp(scenario.crowd_delay_sigma * self._crowd.normal())
+        )
+
     def _requote(self, moment: Moment) -> None:
+        """Everybody else's quotes, whole again; nothing of a moment that is over."""
+        if moment is not self.moment:
+            return
+        self._whole = True
         rows = np.arange(len(self.table.instruments))
         self._tell(
             self.exchange.requote(
@@ -266,12 +284,13 @@ class Day:
     def _remember(self, report: Report) -> None:
         if isinstance(report, Traded | Busted | Corrected):
             self.trades.see(report, self.moment, self.now_ns)
-            self.recorder.late |= self.trades.last_was_late
         else:
             self.recorder.count(type(report).__name__.lower())
 
     def _hear(self, message: FeedMessage) -> None:
         if self.alive:
+            self._refit |= self._moves % self.stage.scenario.refit_every == 0
+            self._moves += 1
             self.desk.hear(message, self.now_ns, self.clock_ns())
             self._soon()
 
@@ -307,8 +326,11 @@ class Day:
         for at_ns, envelope in self.wire.heartbeat(self.now_ns):
             self._at(at_ns, self._receive, [envelope])
         self._publish_again()
+        if self._whole:
+            self._requote(self.moment)  # others fill up what was traded away
         if not self.alive:
             return
+        self._release_kills()
         self.desk.listen(self.now_ns, self.clock_ns())
         for source in self.desk.feed.wanted(self.now_ns):
             for at_ns, message in self.feed.snapshot(self.now_ns, source):
@@ -320,6 +342,21 @@ class Day:
             self.stage.scenario.cycle_s * _S_NS
         ):
             self._soon()
+
+    def _release_kills(self) -> None:
+        """A person lets trading go on once a kill is old enough and no limit is beyond its hard level."""
+        patience_ns = round(self.stage.scenario.release_kills_minutes * 60 * _S_NS)
+        cycle, now_ns = self.last_cycle, self.clock_ns()
+        if cycle is None or any(not one.utilisation <= 1.0 for one in cycle.standing.limits):
+            return
+        for (scope, name), kill in tuple(self.desk.process.state.outbox.kills.on.items()):
+            if now_ns - kill.since_ns >= patience_ns:
+                self.recorder.count("kills_released")
+                reason = "the limits hold again"
+                told = KillSet(
+                    received_ns=now_ns, scope=scope, name=name, on=False, owner="risk", reason=reason
+                )
+                self.desk.process.take((told,))
 
     # The desk decides.
 
@@ -334,11 +371,11 @@ class Day:
         if not self.alive or self._due_ns != self.now_ns:
             return  # it was done before, for a better reason
         self._due_ns = None
-        refit = self.cycles % self.stage.scenario.refit_every == 0
+        refit, self._refit = self._refit, False
         self.cycles += 1
         cycle, commands = self.desk.decide(self.now_ns, self.clock_ns(), "moved", refit=refit)
         self.last_cycle, self._last_ns = cycle, self.now_ns
-        self.recorder.sample(self.now_ns, self.moment, self.exchange.positions(), cycle)
+        self.recorder.sample(self.now_ns, self.moment, self.exchange.positions(), cycle, self.trades.late)
         if self.watch is not None:
             self.watch.decided(self, cycle, commands)
         self.trades.sent(commands)
@@ -380,15 +417,16 @@ class Day:
 
     def _ask(self) -> None:
         """Ask for open orders and positions, behind what is about to leave; again at the next look around if no answer came."""
-        self.desk.ask(self.now_ns, self.clock_ns())
-        self._at(max(self.now_ns, self._leaves_ns), self._put_question)
+        question = self.desk.ask(self.now_ns, self.clock_ns())
+        self._at(max(self.now_ns, self._leaves_ns), self._put_question, question)
 
-    def _put_question(self, _: None) -> None:
+    def _put_question(self, question: Question) -> None:
         if (at_ns := self.wire.reach_venue_ns(self.now_ns)) is not None:
-            self._at(at_ns, self._asked)
+            self._at(at_ns, self._asked, question)
 
-    def _asked(self, _: None) -> None:
-        answer = (
+    def _asked(self, question: Question) -> None:
+        answer = Answer(
+            question,
             self.exchange.open_orders(),
             self.exchange.positions(),
             len(self.exchange.ledger.executions),
@@ -397,9 +435,8 @@ class Day:
         if (at_ns := self.wire.reach_desk_ns(self.now_ns)) is not None:
             self._at(at_ns, self._answered, answer)
 
-    def _answered(self, answer: tuple[list[tuple[int, int]], Ints, int, int]) -> None:
-        if self.alive and self.desk.asked_ns is not None:
-            self.desk.told(*answer, received_ns=self.clock_ns())
+    def _answered(self, answer: Answer) -> None:
+        if self.alive and self.desk.told(answer, received_ns=self.clock_ns()):
             self._soon()
 
     def _shut_hedges(self, on: bool) -> None:
@@ -457,37 +494,3 @@ class Day:
 def _read_ns(arrival: tuple[int, object]) -> int:
     """Both ends read their line every millisecond: what came meanwhile is taken together."""
     return -(-arrival[0] // _MS_NS) * _MS_NS
-
-
-@lru_cache(maxsize=1)
-def world_of(
-    scenario: Scenario,
-    seed: int,
-    recording: RecordedDay | None = None,
-    hedges: tuple[HedgeTerms, ...] = (),
-) -> tuple[DayMarket, tuple[CustomerOrder, ...]]:
-    """The market and the customers of a seed, the same for every policy; those of a recording are the same for every seed.
-
-    A recorded market quotes what the desk hedges with, at the spreads told in `hedges`.
-    """
-    if scenario.prices is None:
-        assert scenario.recorded is not None, "a scenario has prices or plays a recording"
-        assert recording is not None, "a recorded scenario comes with its recording"
-        return recorded_world(scenario.recorded, recording, hedges)
-    market = simulated_market(scenario.prices, seed)
-    return market, customer_orders(scenario.flow, market, seed)
-
-
-def run_day(stage: Stage, policy: str, seed: int) -> DayRecord:
-    """Run one day.
-
-    Parameters
-    ----------
-    stage : Stage
-    policy : str
-        Name of one of `sim.policies.POLICIES`.
-    seed : int
-        0 or above; policies of one seed meet the same market and the same customers.
-    """
-    market, orders = world_of(stage.scenario, seed, stage.recording, stage.desk.hedges)
-    return Day(stage, POLICIES[policy], seed, market, orders).run()

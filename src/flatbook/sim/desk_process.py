@@ -17,7 +17,6 @@ from flatbook.model.facts import Fact
 from flatbook.model.venue_events import Restarted
 from flatbook.sim.storage import Recording
 
-
 Heard = Callable[[tuple[Fact, ...]], None]
 """Somebody who is told of facts once they are durable."""
 
@@ -68,9 +67,7 @@ class DeskProcess:
         return replace(fact, sequence=self.facts)
 
 
-def restarted(
-    recording: Recording, now_ns: int, reason: str, heard: Heard | None = None
-) -> DeskProcess:
+def restarted(recording: Recording, now_ns: int, reason: str, heard: Heard | None = None) -> DeskProcess:
     """The desk again, from what its journal holds: decisions that were not recorded are taken again, and then it begins anew."""
     desk = DeskProcess(heard=heard)
     missing = {due.sequence for due in undecided(recording.journal)}

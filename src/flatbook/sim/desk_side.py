@@ -1,6 +1,7 @@
 """The desk's side of a simulated day: what arrives becomes facts, a cycle becomes commands, and questions to the venue are asked."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,8 +35,28 @@ from flatbook.sim.wire import Envelope
 
 _WHO = "simulation"
 _GAP = "gap"
-_GRACE_NS = 100_000_000  # an order that left so lately may still be on its way: no list of open orders judges it
+_GRACE_NS = (
+    100_000_000  # an order that left so lately may still be on its way: no list of open orders judges it
+)
 _OVERDUE_NS = 10_000_000_000  # without an answer to an order or a cancel
+
+
+class Question(NamedTuple):
+    """Which orders are open, and what we hold."""
+
+    asked_ns: int  # by the desk's clock
+    at_ns: int  # time that never jumps
+    since_ns: int  # of the session, by the desk's clock
+
+
+class Answer(NamedTuple):
+    """What the venue counts."""
+
+    question: Question
+    orders: Sequence[tuple[int, int]]  # client ids and open contracts
+    positions: Ints  # [n_rows]
+    executions: int
+    counted_ns: int
 
 
 class DeskSide:
@@ -50,7 +71,7 @@ class DeskSide:
         self.asked_ns: int | None = (
             None  # by the desk's clock, when it last asked what it has; None: it need not
         )
-        self._asked_at_ns = 0
+        self._unanswered: dict[tuple[int, bool], int] = {}  # client id, whether it is a cancel: when sent
         self._since_ns = 0  # by the desk's clock, when it learned last that the session stands
         self._begin(at_ns)
 
@@ -85,7 +106,7 @@ class DeskSide:
     def listen(self, at_ns: int, received_ns: int) -> None:
         """Look for feeds that say nothing; a session that was found by a clock that has gone back since is found again."""
         self.process.take(self.feed.listen(at_ns=at_ns, received_ns=received_ns))
-        if self.up and not self.reconciled and received_ns < self._since_ns:
+        if self.up and received_ns < self._since_ns:
             self.find_session(received_ns, cancelled=False)
 
     @property
@@ -94,9 +115,10 @@ class DeskSide:
         standing = self.process.state.outbox.trading.venues.get(self.venue)
         return standing is None or standing.reconciled
 
-    def ask(self, at_ns: int, received_ns: int) -> None:
+    def ask(self, at_ns: int, received_ns: int) -> Question:
         """A question for open orders and positions is put; `at_ns` is time that never jumps."""
-        self.asked_ns, self._asked_at_ns = received_ns, at_ns
+        self.asked_ns = received_ns
+        return Question(asked_ns=received_ns, at_ns=at_ns, since_ns=self._since_ns)
 
     def is_overdue(self, at_ns: int) -> bool:
         """Whether an order or a cancel has had no answer for long, or one is unknown; `at_ns` is time that never jumps."""
@@ -121,17 +143,12 @@ class DeskSide:
             (VenueSession(received_ns=received_ns, venue=self.venue, up=True, orders_cancelled=cancelled),)
         )
 
-    def told(
-        self,
-        orders: Sequence[tuple[int, int]],
-        positions: Ints,
-        executions: int,
-        counted_ns: int,
-        received_ns: int,
-    ) -> None:
-        """The venue's answer: open orders, and positions as it counted them at `counted_ns`."""
-        assert self.asked_ns is not None, "an answer without a question"
-        judged_ns = self._asked_at_ns - _GRACE_NS
+    def told(self, answer: Answer, received_ns: int) -> bool:
+        """Take the venue's answer; False where it answers what was asked before the session was found last."""
+        question, positions = answer.question, answer.positions
+        if question.since_ns != self._since_ns:
+            return False
+        judged_ns = question.at_ns - _GRACE_NS
         self._unanswered = {
             each: sent_ns for each, sent_ns in self._unanswered.items() if sent_ns >= judged_ns
         }
@@ -141,21 +158,23 @@ class DeskSide:
                 OpenOrdersTold(
                     received_ns=received_ns,
                     venue=self.venue,
-                    asked_ns=max(self.asked_ns - _GRACE_NS, self._since_ns),
-                    client_ids=tuple(client_id for client_id, _ in orders),
-                    quantities=tuple(left for _, left in orders),
+                    asked_ns=max(question.asked_ns - _GRACE_NS, self._since_ns),
+                    client_ids=tuple(client_id for client_id, _ in answer.orders),
+                    quantities=tuple(left for _, left in answer.orders),
                 ),
                 PositionsTold(
                     received_ns=received_ns,
                     venue=self.venue,
-                    asked_ns=counted_ns,
-                    executions=executions,
+                    asked_ns=answer.counted_ns,
+                    executions=answer.executions,
                     symbols=tuple(self._table.instruments[row].symbol for row in rows.tolist()),
                     quantities=tuple(positions[rows].tolist()),
                 ),
             )
         )
-        self.asked_ns = None
+        if self.asked_ns == question.asked_ns:
+            self.asked_ns = None
+        return True
 
     def decide(
         self, at_ns: int, received_ns: int, reason: str, *, refit: bool
@@ -178,7 +197,7 @@ class DeskSide:
                 pass
 
     def _begin(self, at_ns: int) -> None:
-        self._unanswered: dict[tuple[int, bool], int] = {}  # by client id and whether it is a cancel: when sent
+        self._unanswered.clear()
         self.trust = Trust()
         self.feed = FeedReader(self._table, self._terms, self.trust, at_ns)
         self.session = SessionReader(

@@ -184,9 +184,7 @@ def _calmed(plan: FaultPlan, calm_ns: int) -> FaultPlan:
 
 
 def _until(windows: tuple[_Lasting, ...], calm_ns: int) -> tuple[_Lasting, ...]:
-    return tuple(
-        replace(each, to_ns=min(each.to_ns, calm_ns)) for each in windows if each.from_ns < calm_ns
-    )
+    return tuple(replace(each, to_ns=min(each.to_ns, calm_ns)) for each in windows if each.from_ns < calm_ns)
 
 
 @dataclass(frozen=True, slots=True)

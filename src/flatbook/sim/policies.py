@@ -77,7 +77,7 @@ def _joint(desk: Desk) -> Desk:
 
 
 def _wrong_by_two(desk: Desk) -> Desk:
-    """Every parameter that must be estimated is wrong by a factor of two."""
+    """Flow, volatility of volatility and the spread of hedges are wrong by a factor of two; correlations and betas are right."""
     flow: tuple[FlowTerms, ...] = misspecified(desk.flow, 2.0)
     appetite = replace(desk.appetite, vol_of_vol=0.5 * desk.appetite.vol_of_vol)
     hedges = tuple(replace(each, spread=2.0 * each.spread) for each in desk.hedges)

@@ -12,7 +12,7 @@ from flatbook.model.measures import N_MEASURES
 from flatbook.model.parameters import Limit
 from flatbook.model.table import Floats, InstrumentTable, Ints
 from flatbook.quoting.ticks import NO_PRICE
-from flatbook.sim.breaches import Since, causes
+from flatbook.sim.breaches import causes
 from flatbook.sim.experiments.record import Bound, Breach, DayRecord, Trades, Watched
 from flatbook.sim.hedge_basis import basis_of
 from flatbook.sim.moment import DayMarket, Moment
@@ -39,7 +39,6 @@ class Recorder:
     markout_ns: int  # after a trade, when its worth is told again
     residual_every: int = 8  # cycles of which one tells what is left
     counts: dict[str, int] = field(default_factory=dict)
-    late: bool = False  # an order filled since the last cycle whose cancel had been sent
     _samples: list[tuple[int, Moment, Ints, Floats, Floats, float]] = field(default_factory=list)
     _watched: list[tuple[int, float, float, float]] = field(default_factory=list)
     _residuals: list[dict[str, float]] = field(default_factory=list)
@@ -51,8 +50,8 @@ class Recorder:
         """One more of something."""
         self.counts[what] = self.counts.get(what, 0) + number
 
-    def sample(self, now_ns: int, moment: Moment, position: Ints, cycle: Cycle) -> None:
-        """What was at a cycle, before what it decided traded."""
+    def sample(self, now_ns: int, moment: Moment, position: Ints, cycle: Cycle, late: dict[int, int]) -> None:
+        """What was at a cycle, before what it decided traded; `late` is forgotten once the desk's book is the exchange's."""
         standings = cycle.standing.limits
         self._limits = tuple(one.limit for one in standings)
         used = np.array([one.utilisation for one in standings]) * self.unbound
@@ -64,8 +63,10 @@ class Recorder:
             self._residuals.append(residual_of(cycle))
         self.count("cycles")
         if self.unbound == 1.0:
-            self._account(now_ns, cycle)
-        self._before, self.late = cycle, False
+            self._account(now_ns, cycle, late)
+        self._before = cycle
+        if (cycle.held.quantity == position).all():
+            late.clear()
 
     def record(
         self,
@@ -124,10 +125,10 @@ class Recorder:
             basis_usd2=basis.variance_usd2,
         )
 
-    def _account(self, now_ns: int, cycle: Cycle) -> None:
+    def _account(self, now_ns: int, cycle: Cycle, late: dict[int, int]) -> None:
         if self._before is None or self._before.table.version != cycle.table.version:
             return
-        found = causes(self._before, cycle, Since(late=self.late, duty=False))
+        found = causes(self._before, cycle, late)
         used = {one.limit.name: one.utilisation for one in cycle.standing.limits}
         self._breaches += [
             Breach(at_ns=now_ns, limit=name, utilisation=used[name], cause=cause)

@@ -73,7 +73,9 @@ class Storage:
             tuple[int, StorageFault, bool]
         ] = []  # writes that are left, the fault, a full disk
         self.deaths: list[int] = []  # last durable record at each
-        self.kills = self.torn = self.refusals = 0  # how often the process was killed, a write torn, one refused
+        self.kills = self.torn = self.refusals = (
+            0  # how often the process was killed, a write torn, one refused
+        )
 
     @property
     def journal(self) -> Journal:

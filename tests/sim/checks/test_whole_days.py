@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from flatbook.sim.checks.kinds import FAULT_KINDS, only
-from flatbook.sim.checks.days import tested_day
-from flatbook.sim.checks.run import run_seed
 from flatbook.model.world_fault_terms import FaultTerms
+from flatbook.sim.checks.days import draw_day
+from flatbook.sim.checks.kinds import FAULT_KINDS, only
+from flatbook.sim.checks.run import run_seed
 
 GROUPS, EACH = 10, 5
 
@@ -39,7 +39,7 @@ def test_a_day_without_faults_has_none():
 
 def test_kinds_of_faults_are_told_apart():
     """One kind alone leaves every other off."""
-    faults = tested_day(1).stage.scenario.faults
+    faults = draw_day(1).stage.scenario.faults
     assert only(faults, FAULT_KINDS) == faults
     alone = only(faults, ("bust",))
     assert alone.busts_per_day > 0.0

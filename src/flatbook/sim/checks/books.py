@@ -98,7 +98,10 @@ class Books:
             )
         _same(Invariant.CASH, "of distinct fills", self.told.cash_usd(), book.cash)
         _same(
-            Invariant.CASH, "fees of distinct fills", np.array([self.told.fees()]), np.array([book.fees.sum()])
+            Invariant.CASH,
+            "fees of distinct fills",
+            np.array([self.told.fees()]),
+            np.array([book.fees.sum()]),
         )
         strange = set(self.told.trades) - set(self.done.trades)
         if strange:

@@ -72,7 +72,11 @@ class Bounds:
         whole = abs(value + one * order.quantity)
         hard, most = limit.limit_hard, self.desk.orders.kill_share * limit.limit_hard
         text = f"{order} with {limit.name} at {value:,.0f} of {hard:,.0f}, {each:,.0f} a contract"
-        if adds and whole > most * (1.0 + _LAST_BITS) and limit.measure.value in self.desk.orders.kill_measures:
+        if (
+            adds
+            and whole > most * (1.0 + _LAST_BITS)
+            and limit.measure.value in self.desk.orders.kill_measures
+        ):
             raise Violated(Invariant.KILL, f"no order past {most:,.0f}", text)
         if order.is_quote and 0 < order.quantity <= self._least:
             return  # the least that a duty asks
@@ -101,9 +105,11 @@ class Bounds:
             if not scopes & self.killed:
                 continue
             mine = self.table.underlying_of == self.table.underlying_of[order.row]
-            held = float((position * delta)[mine & (position != 0)].sum())
+            held = float(np.nansum((position * delta)[mine & (position != 0)]))
             moved = order.side * order.quantity * float(delta[order.row])
             reduces = moved * held < 0.0 and abs(moved) <= abs(held) * (1.0 + _LAST_BITS)
             closes = order.side * position[order.row] < 0 and order.quantity <= abs(position[order.row])
             if order.is_quote or not (reduces or closes):
-                raise Violated(Invariant.KILL, f"nothing while {sorted(scopes & self.killed)} are killed", order)
+                raise Violated(
+                    Invariant.KILL, f"nothing while {sorted(scopes & self.killed)} are killed", order
+                )

@@ -17,7 +17,7 @@ from flatbook.sim.desk_process import DeskProcess
 from flatbook.sim.exchange.reasons import Refusal
 from flatbook.sim.messages import Command
 
-_LOOK_S = 60.0  # between two looks of the desk for silent feeds
+_LOOK_S = 61.0  # between two looks of the desk for silent feeds, and what a message takes
 
 
 class Checker:
@@ -25,11 +25,10 @@ class Checker:
 
     def __init__(self, tested: TestedDay, calm_ns: int, *, faults: bool) -> None:
         market, stage = tested.market, tested.stage
-        wire, spacing_s = stage.scenario.wire, stage.scenario.prices.spacing_seconds
         self.events = self.rejected = 0
         self.books = Books(market.table)
         self.bounds = Bounds(market.table, stage.desk, stage.limits)
-        self.freshness = Freshness(market.table, wire.silence_s + _LOOK_S + spacing_s)
+        self.freshness = Freshness(market.table, stage.scenario.wire.silence_s + _LOOK_S)
         self.durability = Durability()
         begins_ns = settled_ns(calm_ns, faults=faults, open_ns=int(market.at_ns[0]))
         self.obligations = Obligations(market.table, begins_ns)
@@ -51,7 +50,7 @@ class Checker:
     def decided(self, day: Day, cycle: Cycle, commands: Sequence[Command]) -> None:
         """A cycle's commands are about to leave."""
         self.durability.decided(cycle, commands)
-        self.venue.decided(commands)
+        self.venue.decided(day, cycle, commands)
         self.freshness.decided(cycle, commands, day.now_ns)
         self.bounds.decided(cycle, commands, self.books.told.positions())
         self.obligations.decided(day, cycle, len(commands))

@@ -6,6 +6,8 @@ calm, so that what went wrong can be mended before the close. SYNTHETIC: every n
 
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from flatbook.model.flow_terms import FlowTerms
 from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.instruments import Kind, Style, TickBand
@@ -66,7 +68,7 @@ class TestedDay:
     on_disk: bool
 
 
-def tested_day(seed: int, faults: FaultTerms | None = None) -> TestedDay:
+def draw_day(seed: int, faults: FaultTerms | None = None) -> TestedDay:
     """Draw the day of a seed.
 
     Parameters
@@ -81,7 +83,10 @@ def tested_day(seed: int, faults: FaultTerms | None = None) -> TestedDay:
     spacing_s = (180.0, 240.0, 300.0)[int(3 * draw.share())]
     names = ((_INDEX,), (_SHARE,), (_INDEX, _SHARE))[int(3 * draw.share())]
     prices = _prices(draw, names, minutes, spacing_s)
+    on_disk = seed % ON_DISK_EVERY == 0
     drawn = faults_of(draw, minutes) if seed % QUIET_EVERY else FaultTerms(calm_last_minutes=CALM_MINUTES)
+    if on_disk and drawn.kills_per_day:
+        drawn = replace(drawn, kills_per_day=2.0, torn_records_share=0.8)
     scenario = Scenario(
         name=f"tested day {seed}",
         title="A tested day",
@@ -101,7 +106,7 @@ def tested_day(seed: int, faults: FaultTerms | None = None) -> TestedDay:
         stage=stage,
         market=market,
         orders=customer_orders(scenario.flow, market, seed),
-        on_disk=seed % ON_DISK_EVERY == 0,
+        on_disk=on_disk,
     )
 
 
@@ -114,7 +119,7 @@ def faults_of(draw: Chance, minutes: float) -> FaultTerms:
         feed_gap_s=150.0,
         feed_gap_all_share=0.3,
         stale_feeds_per_day=1.0,
-        stale_feed_s=400.0,
+        stale_feed_s=600.0,
         stale_series_per_day=2.0,
         stale_series_s=400.0,
         frozen_prices_per_day=1.0,
@@ -240,7 +245,9 @@ def _desk(draw: Chance, hedges: tuple[HedgeTerms, ...]) -> Desk:
             lean_max_half_spreads=3.0,
             inventory_full_contracts=40,
         ),
-        appetite=RiskAppetite(aversion_per_usd=1.5e-5, holding_days=0.25, index=hedges[0].instrument.underlying),
+        appetite=RiskAppetite(
+            aversion_per_usd=1.5e-5, holding_days=0.25, index=hedges[0].instrument.underlying
+        ),
         duties=(DutyTerms(venue=VENUE, role="market_maker", rule=duty),),
         protections=(ProtectionTerms(venue=VENUE, name="underlying", rule=rule),),
         flow=_NO_FLOW,
@@ -260,7 +267,7 @@ _STALE_S = 3_600.0
 
 
 def _limits(draw: Chance, names: tuple[str, ...]) -> tuple[Limit, ...]:
-    tight = draw.between(0.1, 0.3) if draw.share() < 0.5 else 1.0
+    tight = draw.between(0.1, 0.4) if draw.share() < 0.5 else 1.0
     out = [
         Limit(
             measure=LimitMeasure.SERIES_CONTRACTS,

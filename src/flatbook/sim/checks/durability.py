@@ -59,7 +59,9 @@ class Durability:
         for what, kept, there in (("fact", self._facts, facts), ("decision of", self._decisions, decisions)):
             for number, content in kept.items():
                 if there.get(number) != content:
-                    how = "another one" if number in there else f"nothing; the last is {max(there, default=0)}"
+                    how = (
+                        "another one" if number in there else f"nothing; the last is {max(there, default=0)}"
+                    )
                     raise Violated(Invariant.DURABLE, f"{what} {number} as it was acknowledged", how)
 
     def replay(self, journal: Journal) -> None:
@@ -76,7 +78,9 @@ class Durability:
                     Invariant.REPLAY, f"the decision of cycle {cause} again", "another one, or none"
                 )
         if set(again) != set(recorded):
-            raise Violated(Invariant.REPLAY, "a decision for each cycle", f"{set(again) ^ set(recorded)} without")
+            raise Violated(
+                Invariant.REPLAY, "a decision for each cycle", f"{set(again) ^ set(recorded)} without"
+            )
         verify(journal)
 
     def replay_crossed(self, journal: Journal) -> None:

@@ -73,7 +73,11 @@ class NaiveBook:
                 self.busted.add(report.execution_id)
             case Corrected():
                 self._correct(
-                    report.execution_id, report.at_ns, report.correction_id, report.quantity, report.price_ticks
+                    report.execution_id,
+                    report.at_ns,
+                    report.correction_id,
+                    report.quantity,
+                    report.price_ticks,
                 )
 
     def positions(self) -> Ints:
@@ -97,14 +101,13 @@ class NaiveBook:
             item = table.instruments[row]
             if each.delivered:
                 to = table.row_of(each.delivered)
-                count = self._delivered(each)
-                out[to] -= count * item.strike * table.multiplier[to]
+                out[to] -= self._delivered(each) * item.strike * table.multiplier[to]
             else:
                 out[row] += each.quantity * self._payoff(row, each.settlement_price) * item.multiplier
         held = self._held()
-        for row, price in self.settled.items():
+        for row, settled_at in self.settled.items():
             if not table.delivers[row]:
-                out[row] += held[row] * self._payoff(row, price) * table.multiplier[row]
+                out[row] += held[row] * self._payoff(row, settled_at) * table.multiplier[row]
         return out
 
     def fees(self) -> float:

@@ -69,7 +69,9 @@ class Obligations:
             self._compare(*(each - before for each, before in zip(now, self._start, strict=True)))
             self.compared_s += (day.now_ns - self._at_ns) / 1e9
         self._at_ns = day.now_ns
-        self._moves += 2 * commands  # one leaves a count when it is decided, one joins when it is acknowledged
+        self._moves += (
+            2 * commands
+        )  # one leaves a count when it is decided, one joins when it is acknowledged
 
     def _compare(self, ours: int, our_open: int, theirs: int, their_open: int) -> None:
         if our_open != their_open:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from flatbook.model.world_fault_terms import FaultTerms
 from flatbook.sim.checks.checker import Checker
-from flatbook.sim.checks.days import TestedDay, tested_day
+from flatbook.sim.checks.days import TestedDay, draw_day
 from flatbook.sim.checks.kinds import FAULT_KINDS, happened_kinds, only
 from flatbook.sim.checks.violation import Failure, Invariant, Violated
 from flatbook.sim.day import Day
@@ -41,9 +41,9 @@ def run_seed(seed: int, kinds: tuple[str, ...] = FAULT_KINDS) -> Outcome:
     kinds : tuple of str
         Faults that may happen, of `kinds.FAULT_KINDS`; none: a day without any.
     """
-    drawn = tested_day(seed)
+    drawn = draw_day(seed)
     faults = only(drawn.stage.scenario.faults, kinds)
-    tested = drawn if faults == drawn.stage.scenario.faults else tested_day(seed, faults)
+    tested = drawn if faults == drawn.stage.scenario.faults else draw_day(seed, faults)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) if tested.on_disk else None
         return _watched(tested, faults, Storage(folder))
@@ -61,7 +61,7 @@ def _watched(tested: TestedDay, faults: FaultTerms, storage: Storage) -> Outcome
         checker.ended(day)
     except Violated as violated:
         failure = _failure(day, checker, violated.invariant, violated.expected, violated.found)
-    except Exception as error:  # noqa: BLE001 - whatever a day raises is what was looked for
+    except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         told = f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
         failure = _failure(day, checker, Invariant.RUNS, "a day that runs to its end", told)

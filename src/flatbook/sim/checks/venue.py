@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from flatbook.engine.cycle import Cycle
 from flatbook.model.facts import Fact
 from flatbook.model.order_events import KillScope, OpenOrdersTold
 from flatbook.model.venue_events import PositionsTold, Restarted, VenueSession
@@ -11,7 +12,8 @@ from flatbook.sim.checks.violation import Invariant, Violated
 from flatbook.sim.day import Day
 from flatbook.sim.messages import Command, NewOrder
 
-_LATELY_NS = 300_000_000_000  # before the close; within it a protection may take all quotes out
+_STRAINED = 0.9  # of a hard limit: from where on only what a duty demands is left of the adding side
+_LATELY_NS = 300_000_000_000  # before the close
 
 
 class Venue:
@@ -20,6 +22,7 @@ class Venue:
     def __init__(self) -> None:
         self._up = self._orders = self._positions = True
         self._since = "the open"
+        self._frozen_ns = 0  # when a protection kept quotes away last
         self._quoted_ns: dict[int, int] = {}  # by underlying: when a quote was open at the exchange last
 
     def heard(self, facts: tuple[Fact, ...]) -> None:
@@ -37,8 +40,10 @@ class Venue:
                 case PositionsTold():
                     self._positions = True
 
-    def decided(self, commands: Sequence[Command]) -> None:
+    def decided(self, day: Day, cycle: Cycle, commands: Sequence[Command]) -> None:
         """Nothing new leaves before the venue has told both its lists, and nothing at all while its session is down."""
+        if cycle.conditions.frozen.any():
+            self._frozen_ns = day.now_ns
         new = [each for each in commands if isinstance(each, NewOrder)]
         if not self._up and commands:
             raise Violated(Invariant.RECONCILED, f"no command since {self._since}", commands[0])
@@ -84,8 +89,17 @@ class Venue:
         kills = day.desk.process.state.outbox.kills.on
         for number, name in enumerate(table.underlyings):
             rows = (table.underlying_of == number) & table.is_option
-            if {(KillScope.DESK, ""), (KillScope.UNDERLYING, name), (KillScope.VENUE, day.desk.venue)} & kills.keys():
+            if {
+                (KillScope.DESK, ""),
+                (KillScope.UNDERLYING, name),
+                (KillScope.VENUE, day.desk.venue),
+            } & kills.keys():
+                continue
+            if any(one.utilisation >= _STRAINED and name in one.underlyings for one in cycle.standing.limits):
+                continue
+            if day.now_ns - self._frozen_ns < 2 * _LATELY_NS:
                 continue
             able = rows & np.isfinite(cycle.values.price)
-            if able.any() and self._quoted_ns.get(number, 0) < day.now_ns - _LATELY_NS:
+            last_ns = self._quoted_ns.get(number, day.now_ns)  # never: no limit leaves room for one contract
+            if able.any() and last_ns < day.now_ns - _LATELY_NS:
                 raise Violated(Invariant.RECOVERED, f"a quote on {name} in the last minutes", "none")
