@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from flatbook.engine.measure import measure, reaching
 from flatbook.engine.residual import left_behind
 from flatbook.exposure.factor_prior import ONE_MONTH
 from flatbook.exposure.factors import GAMMA, LEVELS, SPOT
@@ -75,11 +76,11 @@ def test_another_models_difference_is_its_own_line(cycle):
 def test_a_proxy_in_the_book_leaves_the_basis_that_the_plan_reports(cycle):
     """SPY at a correlation of 0.995, held beside the options."""
     row = cycle.table.row_of("SPY")
-    after = cycle.residual.exposure
-    quantity, by_row = after.quantity.copy(), after.by_row.copy()
-    quantity[row], by_row[row] = 10_000, 10_000 * cycle.values.greeks[row]
+    quantity = cycle.held.quantity.copy()
+    quantity[row] += 10_000
+    basis = reaching(cycle.basis, np.array([row]))
     held = replace(
-        cycle, residual=replace(cycle.residual, exposure=replace(after, quantity=quantity, by_row=by_row))
+        cycle, basis=basis, book=replace(cycle.book, quantity=quantity), held=measure(quantity, basis)
     )
     (entry,) = [e for e in left_behind(held).ledger.entries if e.kind is RiskKind.BASIS]
     (reported,) = residual_of(held, columns_of(held), Missing()).basis
