@@ -131,3 +131,18 @@ def _fit_again(seen, previous):
         status=seen.status,
         vols=(seen.vol_bid, seen.vol_mid, seen.vol_ask),
     )
+
+
+def test_a_quote_that_was_not_used_is_not_what_later_ones_are_held_against():
+    """A crossed quote when a surface is published tells nothing, whatever it says."""
+    published = []
+    for more in (100, 5_000):
+        tape = Tape()
+        tape.quote(NOW_NS)
+        told = np.flatnonzero(np.isfinite(tape.state.bid))
+        tape.state.bid[told[3]] = tape.state.ask[told[3]] + more / 100.0
+        tape.cycle(NOW_NS)
+        published.append(tape.state.surfaces["IDX"].apart)
+        assert np.isnan(published[-1][told[3]])
+        assert np.isfinite(published[-1][told[5]])
+    np.testing.assert_array_equal(*published)

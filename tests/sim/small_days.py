@@ -3,8 +3,8 @@
 import numpy as np
 from msgspec.structs import replace
 
-from flatbook.cli.simulate import shipped_scenarios
 from flatbook.adapters.scenario_file.read import read_scenario
+from flatbook.cli.simulate import shipped_scenarios
 from flatbook.model.instruments import Kind, Style, TickBand
 from flatbook.model.offset_terms import OffsetTerms
 from flatbook.model.order_terms import OrderTerms
@@ -12,7 +12,13 @@ from flatbook.model.parameters import Desk, Limit, LimitMeasure, QuotingRules, R
 from flatbook.model.world_exchange_terms import ExchangeTerms
 from flatbook.model.world_fault_terms import FaultTerms, WireTerms
 from flatbook.model.world_flow_terms import CustomerTerms, FlowOfDay
-from flatbook.model.world_price_terms import ClassTerms, HedgePriceTerms, PriceTerms, UnderlyingPriceTerms
+from flatbook.model.world_price_terms import (
+    ClassTerms,
+    CrowdQuoteTerms,
+    HedgePriceTerms,
+    PriceTerms,
+    UnderlyingPriceTerms,
+)
 from flatbook.model.world_terms import Scenario
 from flatbook.sim.customers.orders import customer_orders
 from flatbook.sim.day import Day
@@ -31,6 +37,7 @@ _FUTURE = HedgePriceTerms(
     depth=60.0, fee_per_contract=0.6,
 )  # fmt: skip
 _SHARE = HedgePriceTerms(symbol="SHR", underlying="SHR", spread=0.02, depth=3_000.0)
+_CROWD = CrowdQuoteTerms(half_spread_points=0.6, lean=0.2)  # wider than the desk, which most customers meet
 _WIDE = (
     Limit(measure=LimitMeasure.DELTA_USD, limit_hard=1e8, stale_after_s=3_600.0),
     Limit(measure=LimitMeasure.SERIES_CONTRACTS, limit_hard=500.0, stale_after_s=3_600.0),
@@ -47,7 +54,7 @@ def index_prices(*, expiry_minutes=(), **more):
     return PriceTerms(
         **{
             "session_minutes": 60.0, "spacing_seconds": 600.0, "calendar": "", "underlyings": (index,), "hedges": (_FUTURE,),
-            **more,
+            "crowd": _CROWD, **more,
         }
     )  # fmt: skip
 
@@ -62,7 +69,7 @@ def share_prices(*, expiry_minutes=(), strikes=4, **more):
     return PriceTerms(
         **{
             "session_minutes": 60.0, "spacing_seconds": 600.0, "calendar": "", "underlyings": (name,), "hedges": (_SHARE,),
-            **more,
+            "crowd": _CROWD, **more,
         }
     )  # fmt: skip
 
@@ -71,7 +78,7 @@ def small_stage(prices=None, *, limits=_WIDE, desk=None, **terms):
     """A stage of an hour; `desk` are changes of the desk, the rest of the scenario."""
     prices = prices or index_prices()
     name = prices.underlyings[0].symbol
-    flow = FlowOfDay(customers=(CustomerTerms(underlying=name, orders_per_day=30.0, decay_per_point=6.0),))
+    flow = FlowOfDay(customers=(CustomerTerms(underlying=name, orders_per_day=40.0, decay_per_point=2.0),))
     scenario = Scenario(
         **{
             "name": "small", "title": "A small day", "prices": prices, "flow": flow, "exchange": ExchangeTerms(),
@@ -84,7 +91,7 @@ def small_stage(prices=None, *, limits=_WIDE, desk=None, **terms):
         hedges=hedges,
         quoting=QuotingRules(
             half_spread_vol_points=0.2, half_spread_pct=0.1, size=10, width_max=8.0, lean_max_half_spreads=3.0,
-            inventory_full_contracts=40,
+            half_spreads_without_confidence=1.0, inventory_full_contracts=40,
         ),
         appetite=RiskAppetite(aversion_per_usd=1.5e-5, holding_days=0.25, index=name),
         orders=OrderTerms(send=True, venue="sim", messages_per_s=5_000, message_burst=10_000),
@@ -100,13 +107,22 @@ def small_day(stage, policy="joint", seed=5, *, orders=None, **more) -> Day:
     return Day(stage, POLICIES[policy], seed, market, drawn, **more)
 
 
-def asks(market, minute, row, side, quantity, *, number=1, points=50.0):
+def asks(market, minute, row, side, quantity, *, number=1, points=500.0):
     """A customer who takes nearly any price."""
     at_ns = int(market.at_ns[0]) + round(minute * MINUTE_NS)
     return CustomerOrder(
         order_id=number, at_ns=at_ns, legs=(Leg(row=row, side=side),), quantity=quantity, reach_points=points,
         capacity="customer",
     )  # fmt: skip
+
+
+def busy(market):
+    """A large order every four minutes, in one series after the other, now bought and now sold."""
+    rows = options_of(market.table)
+    return [
+        asks(market, 2.0 + 4.0 * each, rows[each % len(rows)], 1 if each % 3 else -1, 60, number=each + 1)
+        for each in range(14)
+    ]
 
 
 def options_of(table):
@@ -136,13 +152,17 @@ def shortened(name, minutes=60.0) -> Stage:
     customers = tuple(
         replace(
             each,
-            orders_per_day=30.0,
+            orders_per_day=60.0,
             regimes=tuple(earlier(one, "from_minute", "to_minute") for one in each.regimes),
         )
         for each in scenario.flow.customers
     )
     scenario = replace(
-        scenario, prices=prices, flow=replace(scenario.flow, customers=customers), cycle_s=600.0, markout_s=600.0
+        scenario,
+        prices=prices,
+        flow=replace(scenario.flow, customers=customers),
+        cycle_s=600.0,
+        markout_s=600.0,
     )
     return staged(scenario, file.desk.desk, file.desk.limits)
 

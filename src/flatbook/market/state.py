@@ -140,7 +140,8 @@ def see_history(state: MarketState, event: HistorySeen) -> None:
 
 def remember_surfaces(state: MarketState, market: MarketView, desk: Desk) -> None:
     """Keep what was published, and learn from it how volatility follows spot; where nothing was, the last one stays."""
-    table, apart = market.table, market.vol_mid - market.vol
+    table = market.table
+    apart = np.where(market.status == QuoteStatus.USABLE, market.vol_mid - market.vol, np.nan)
     for u, (name, surface) in enumerate(zip(table.underlyings, market.surfaces, strict=True)):
         before = state.surfaces.get(name)
         if surface is None or (before is not None and before.surface is surface):

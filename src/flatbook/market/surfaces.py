@@ -32,7 +32,7 @@ class Published:
     """A surface as others read it, and where the quotes stood when it was fitted."""
 
     surface: Surface
-    apart: Floats  # float64[n_rows]: vol of the middle less that of the surface; NaN where one is not known
+    apart: Floats  # float64[n_rows]: vol of the middle less that of the surface; NaN where one is not known or the quote was not used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

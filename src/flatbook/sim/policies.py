@@ -15,7 +15,7 @@ from flatbook.model.parameters import Desk, Limit
 from flatbook.sim.customers.belief import misspecified
 
 UNBOUND = 1000.0  # times a limit that a policy does not obey
-_NEVER_FULL = 1_000_000_000  # contracts
+_NEVER_FULL = 10**15  # contracts: what a book holds takes less of a size than rounding allows for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Policy:
 
 
 def _without_lean(desk: Desk) -> Desk:
-    """Quotes that know nothing of inventory, limits and capital."""
+    """Quotes that know nothing of inventory, limits and capital, but for what the hedge of a fill would cost."""
     quoting = replace(desk.quoting, lean_max_half_spreads=0.0, inventory_full_contracts=_NEVER_FULL)
     appetite = replace(desk.appetite, barrier_halfway_usd=0.0, hurdle_per_year=0.0)
     return replace(desk, quoting=quoting, appetite=appetite)

@@ -43,6 +43,7 @@ class Books:
 
     def ended(self, day: Day) -> None:
         """By the close all that the exchange did is known, but for what is still on its way."""
+        self.happened(day)  # exercises at the close
         late = {name for name, each in self.done.trades.items() if each.at_ns >= day.now_ns - _ARRIVES_NS}
         missing = sorted(set(self.done.trades) - set(self.told.trades) - late)
         if missing:

@@ -32,7 +32,7 @@ class Checker:
         self.durability = Durability()
         begins_ns = settled_ns(calm_ns, faults=faults, open_ns=int(market.at_ns[0]))
         self.obligations = Obligations(market.table, begins_ns)
-        self.venue = Venue()
+        self.venue = Venue(has_room=not tested.is_tight)
         self._process: DeskProcess | None = None
 
     def heard(self, day: Day, facts: tuple[Fact, ...]) -> None:

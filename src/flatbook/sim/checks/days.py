@@ -66,6 +66,7 @@ class TestedDay:
     market: SimulatedMarket
     orders: tuple[CustomerOrder, ...]
     on_disk: bool
+    is_tight: bool  # its limits may leave no room for a quote
 
 
 def draw_day(seed: int, faults: FaultTerms | None = None) -> TestedDay:
@@ -100,13 +101,15 @@ def draw_day(seed: int, faults: FaultTerms | None = None) -> TestedDay:
         refit_every=4,
     )
     market = simulated_market(prices, seed)
-    stage = staged(scenario, _desk(draw, market.known_hedges()), _limits(draw, names))
+    tight = draw.between(0.08, 0.25) if draw.share() < 0.5 else 1.0
+    stage = staged(scenario, _desk(draw, market.known_hedges()), _limits(draw, names, tight))
     return TestedDay(
         seed=seed,
         stage=stage,
         market=market,
         orders=customer_orders(scenario.flow, market, seed),
         on_disk=on_disk,
+        is_tight=tight < 1.0,
     )
 
 
@@ -170,9 +173,7 @@ def _prices(draw: Chance, names: tuple[str, ...], minutes: float, spacing_s: flo
         underlyings=tuple(_underlying(name, strikes, within if draw.share() < 0.7 else 0) for name in names),
         hedges=tuple(_HEDGES[name] for name in names),
         events=(
-            (PriceEventTerms(minute=minutes * draw.between(0.2, 0.6), deviation=0.015),)
-            if moves < 0.4
-            else ()
+            (PriceEventTerms(minute=minutes * draw.between(0.2, 0.6), deviation=0.03),) if moves < 0.4 else ()
         ),
         halts=(
             (
@@ -266,8 +267,8 @@ _NO_FLOW: tuple[FlowTerms, ...] = ()
 _STALE_S = 3_600.0
 
 
-def _limits(draw: Chance, names: tuple[str, ...]) -> tuple[Limit, ...]:
-    tight = draw.between(0.1, 0.4) if draw.share() < 0.5 else 1.0
+def _limits(draw: Chance, names: tuple[str, ...], tight: float) -> tuple[Limit, ...]:
+    """`tight`: share of the usual limits."""
     out = [
         Limit(
             measure=LimitMeasure.SERIES_CONTRACTS,

@@ -19,10 +19,12 @@ _LATELY_NS = 300_000_000_000  # before the close
 class Venue:
     """Keeps what was told of the session."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_room: bool) -> None:
+        self._has_room = has_room  # for a quote, whatever is held: limits are wide
         self._up = self._orders = self._positions = True
         self._since = "the open"
         self._frozen_ns = 0  # when a protection kept quotes away last
+        self._open: set[int] = set()  # client ids at the exchange, after the last event
         self._quoted_ns: dict[int, int] = {}  # by underlying: when a quote was open at the exchange last
 
     def heard(self, facts: tuple[Fact, ...]) -> None:
@@ -58,7 +60,8 @@ class Venue:
         alive = working.alive
         ours = dict(zip(working.client_id[alive].tolist(), working.row[alive].tolist(), strict=True))
         strange = set()
-        for client_id, _ in day.exchange.open_orders():
+        self._open = {client_id for client_id, _ in day.exchange.open_orders()}
+        for client_id in self._open:
             row = ours.get(client_id, -1)
             if row < 0:
                 strange.add(client_id)
@@ -71,8 +74,11 @@ class Venue:
     def ended(self, day: Day) -> None:
         """The desk is up, agrees with its venue, doubts nothing, and quotes what it may."""
         state = day.desk.process.state if day.alive else None
-        if state is None or not (day.desk.up and day.desk.reconciled):
-            standing = None if state is None else state.outbox.trading.venues.get(day.desk.venue)
+        standing = None if state is None else state.outbox.trading.venues.get(day.desk.venue)
+        agrees = (
+            standing is None or standing.reconciled or standing.compare
+        )  # a cycle would compare: `Books` does
+        if state is None or not (day.desk.up and agrees):
             raise Violated(
                 Invariant.RECOVERED,
                 "a desk that is reconciled",
@@ -81,7 +87,20 @@ class Venue:
         if day.desk.session.missing or state.outbox.trading.suspect:
             found = f"{day.desk.session.missing} executions missing, {state.outbox.trading.suspect}"
             raise Violated(Invariant.RECOVERED, "nothing missing, no feed in doubt", found)
-        self._quotes(day)
+        self._stuck(day)
+        if self._has_room:
+            self._quotes(day)
+
+    def _stuck(self, day: Day) -> None:
+        """No order counts that the exchange does not have, but for what is on its way; one in what has expired counts nothing."""
+        working = day.desk.process.state.outbox.working
+        lately_ns = day.clock_ns() - _LATELY_NS
+        expiry_ns = day.table.expiry_ns[working.row]
+        old = working.alive & ~((expiry_ns > 0) & (expiry_ns <= day.now_ns))
+        old &= (working.sent_ns < lately_ns) & (working.cancel_ns < lately_ns)
+        gone = [each for each in working.client_id[old].tolist() if each not in self._open]
+        if gone:
+            raise Violated(Invariant.RECOVERED, "no order counted that is gone", f"{gone[:3]}")
 
     def _quotes(self, day: Day) -> None:
         cycle, table = day.last_cycle, day.table
