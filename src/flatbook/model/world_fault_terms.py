@@ -54,7 +54,9 @@ class FaultTerms(Parameters, frozen=True, kw_only=True):
     feed_lost_share: float = 0.0
     feed_repeated_share: float = 0.0
     feed_reordered_share: float = 0.0
-    feed_crossed_share: float = 0.0  # of messages with quotes: one series is told with its bid above its offer
+    feed_crossed_share: float = (
+        0.0  # of messages with quotes: one series is told with its bid above its offer
+    )
 
     # Orders to the venue.
     commands_lost_share: float = 0.0

@@ -32,7 +32,9 @@ class Scenario(Parameters, frozen=True, kw_only=True):
     )
     crowd_delay_ms: float = 50.0  # from a move of the market until others trade with quotes of the desk that stand where they were
     crowd_delay_sigma: float = 0.5  # of its logarithm: others are now quicker, now slower
-    release_kills_minutes: float = 15.0  # after which a person lets a kill go, once no limit is beyond its hard level
+    release_kills_minutes: float = (
+        15.0  # after which a person lets a kill go, once no limit is beyond its hard level
+    )
     refit_every: int = 1  # moves of the market of which one refits surfaces, factors and the risk price; after fills it only reprices
     markout_s: float = 300.0  # after which what a trade was worth is told
     desk_knows_flow: bool = (
