@@ -23,6 +23,7 @@ class WireTerms(Parameters, frozen=True, kw_only=True):
     quotes_retold_s: float = 300.0  # so is a quote
     resend_after_ms: float = 500.0  # without an answer the desk asks again for what it misses
     silence_s: float = 150.0  # a feed that said nothing for so long is not trusted
+    ask_again_s: float = 0.0  # without a cause the desk asks for its open orders again; 0: never
 
     def __post_init__(self) -> None:
         """Refuse times that cannot be meant."""
@@ -32,6 +33,10 @@ class WireTerms(Parameters, frozen=True, kw_only=True):
         for name in ("price_retold_s", "quotes_retold_s", "resend_after_ms", "silence_s"):
             value = getattr(self, name)
             demand(0.0 < value < _INFINITE, f"wire {name} must be above 0 and finite, was {value}")
+        demand(
+            0.0 <= self.ask_again_s < _INFINITE,
+            f"wire ask_again_s must be 0 or above, was {self.ask_again_s}",
+        )
         demand(
             0.0 <= self.latency_sigma <= 3.0,
             f"wire latency_sigma must be from 0 to 3, was {self.latency_sigma}",

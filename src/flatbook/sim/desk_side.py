@@ -16,6 +16,7 @@ from flatbook.model.venue_events import PositionsTold, VenueSession
 from flatbook.model.world_fault_terms import WireTerms
 from flatbook.orders.columns import Purpose
 from flatbook.sim.desk_process import DeskProcess
+from flatbook.sim.exchange.reasons import Refusal
 from flatbook.sim.feed import FeedMessage
 from flatbook.sim.feed_reader import FeedReader
 from flatbook.sim.messages import (
@@ -27,7 +28,6 @@ from flatbook.sim.messages import (
     NewOrder,
     Rejected,
     Report,
-    Traded,
 )
 from flatbook.sim.session import SessionReader
 from flatbook.sim.trust import Trust
@@ -121,9 +121,11 @@ class DeskSide:
         return Question(asked_ns=received_ns, at_ns=at_ns, since_ns=self._since_ns)
 
     def is_overdue(self, at_ns: int) -> bool:
-        """Whether an order or a cancel has had no answer for long, or one is unknown; `at_ns` is time that never jumps."""
-        unknown = self.process.state.outbox.working.n_unknown > 0
-        return unknown or any(at_ns - sent_ns > _OVERDUE_NS for sent_ns in self._unanswered.values())
+        """Whether an order or a cancel has had no answer for long, or one is unknown, or nobody asked for long; by time that never jumps."""
+        doubt = self._doubtful or self.process.state.outbox.working.n_unknown > 0
+        again_ns = round(self._terms.ask_again_s * 1e9)  # the end of an order may have been told in vain
+        doubt |= 0 < again_ns < at_ns - self._told_at_ns
+        return doubt or any(at_ns - sent_ns > _OVERDUE_NS for sent_ns in self._unanswered.values())
 
     def receive(self, envelopes: Sequence[Envelope], received_ns: int) -> None:
         """Reports of the exchange."""
@@ -149,6 +151,7 @@ class DeskSide:
         if question.since_ns != self._since_ns:
             return False
         judged_ns = question.at_ns - _GRACE_NS
+        self._told_at_ns, self._doubtful = question.at_ns, False
         self._unanswered = {
             each: sent_ns for each, sent_ns in self._unanswered.items() if sent_ns >= judged_ns
         }
@@ -188,7 +191,12 @@ class DeskSide:
 
     def _answered(self, report: Report | None) -> None:
         match report:
-            case Acknowledged() | Rejected() | Traded():
+            case Rejected() if report.reason == Refusal.DUPLICATE:
+                pass  # of a copy: it says nothing of the order
+            case Rejected() if report.reason == Refusal.UNKNOWN:
+                self._unanswered.pop((report.client_id, False), None)
+                self._doubtful = True  # what it was to replace is not there
+            case Acknowledged() | Rejected():
                 self._unanswered.pop((report.client_id, False), None)
             case Cancelled() | CancelRejected():
                 self._unanswered.pop((report.client_id, False), None)
@@ -198,6 +206,7 @@ class DeskSide:
 
     def _begin(self, at_ns: int) -> None:
         self._unanswered.clear()
+        self._told_at_ns, self._doubtful = at_ns, False
         self.trust = Trust()
         self.feed = FeedReader(self._table, self._terms, self.trust, at_ns)
         self.session = SessionReader(

@@ -15,6 +15,7 @@ from flatbook.orders import outbox
 from flatbook.quoting import obligations
 from flatbook.quoting import propose as quoting
 from flatbook.quoting.ticks import NO_PRICE
+from flatbook.sim.checks.kinds import FAULT_KINDS
 from flatbook.sim.checks.run import run_seed
 from flatbook.sim.checks.violation import Invariant
 from flatbook.sim.desk_side import commands_of
@@ -26,10 +27,10 @@ from flatbook.sim.session import SessionReader
 SEEDS = 25  # within which each bug is found
 
 
-def found(seeds: int = SEEDS, *, first: int = 1) -> Invariant | None:
+def found(seeds: int = SEEDS, *, first: int = 1, kinds: tuple[str, ...] = FAULT_KINDS) -> Invariant | None:
     """What the first seed that fails tells; `first` saves the days before it, which are known to pass."""
     for seed in range(first, first + seeds):
-        failure = run_seed(seed).failure
+        failure = run_seed(seed, kinds=kinds).failure
         if failure is not None:
             return failure.invariant
     return None
@@ -169,14 +170,14 @@ def test_a_duty_clock_that_runs_twice_as_fast(monkeypatch):
 
 
 def test_a_decision_that_depends_on_what_no_fact_tells(monkeypatch):
-    """A counter of the process."""
+    """A counter of the process; without kills, whose replay would already bring up other orders than the venue has."""
     sizes_of, calls = quoting.sizes_of, count()
 
     def odd(*args):
         return sizes_of(*args) if next(calls) % 7 else sizes_of(*args) // 2
 
     monkeypatch.setattr(quoting, "sizes_of", odd)
-    assert found() in {Invariant.REPLAY, Invariant.DURABLE}
+    assert found(kinds=()) is Invariant.REPLAY
 
 
 def test_commits_that_are_skipped(monkeypatch):

@@ -94,7 +94,7 @@ def draw_day(seed: int, faults: FaultTerms | None = None) -> TestedDay:
         prices=prices,
         flow=FlowOfDay(customers=tuple(_customers(draw, name, minutes) for name in names)),
         exchange=ExchangeTerms(venue=VENUE),
-        wire=WireTerms(silence_s=spacing_s + 60.0),
+        wire=WireTerms(silence_s=spacing_s + 60.0, ask_again_s=240.0),
         faults=drawn if faults is None else faults,
         cycle_s=2.0 * spacing_s,
         react_s=120.0,

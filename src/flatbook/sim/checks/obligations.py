@@ -18,7 +18,9 @@ from flatbook.sim.checks.violation import Invariant, Violated
 from flatbook.sim.day import Day
 from flatbook.sim.desk_process import DeskProcess
 
-_SETTLED_NS = 150_000_000_000  # after the last fault: two looks around of the desk, and the answers
+_SETTLED_NS = (
+    320_000_000_000  # after the last fault: by then the desk has asked for its open orders, whatever it knew
+)
 _ON_ITS_WAY_NS = 30_000_000  # decision, wire and grid, tenfold medians
 
 

@@ -116,6 +116,9 @@ class Venue:
                 continue
             if any(one.utilisation >= _STRAINED and name in one.underlyings for one in cycle.standing.limits):
                 continue
+            killed = cycle.conditions.killed
+            if killed.size and killed[rows].any():
+                continue  # released since
             if day.now_ns - self._frozen_ns < 2 * _LATELY_NS:
                 continue
             able = rows & np.isfinite(cycle.values.price)
