@@ -136,7 +136,9 @@ def test_fills_before_the_acknowledgement_after_the_cancel_and_beyond_the_order(
     assert (orders.open.tolist(), states(orders)[:2]) == ([10, 0, 10], ["UNKNOWN", "DEAD"])
     assert fill_orders(orders, ints(2), ints(1)).tolist() == [2]
     assert (orders.open.tolist(), states(orders)[:2]) == ([10, 10, 10], ["UNKNOWN", "UNKNOWN"])
-    event = OpenOrdersTold(received_ns=1, venue="X", asked_ns=9_000, client_ids=(1, 3), quantities=(4, 10))
+    event = OpenOrdersTold(
+        received_ns=9_500, venue="X", asked_ns=9_000, client_ids=(1, 3), quantities=(4, 10)
+    )
     assert told_open_orders(orders, event, 0).tolist() == []
     assert (orders.open.tolist(), states(orders)) == ([4, 10, 10], ["LIVE", "DEAD", "LIVE"])
 
@@ -156,7 +158,7 @@ def test_a_list_that_overtakes_a_fill_counts_the_fill_once(first):
     """Of 20, 12 are filled; the list of 8 that are left and the report of the 12 come in either sequence."""
     orders = WorkingOrders()
     sent(orders, quantity=20)
-    event = OpenOrdersTold(received_ns=1, venue="X", asked_ns=9_000, client_ids=(1,), quantities=(8,))
+    event = OpenOrdersTold(received_ns=9_500, venue="X", asked_ns=9_000, client_ids=(1,), quantities=(8,))
     strange = []
     for what in (first, "fill" if first == "list" else "list"):
         if what == "list":
@@ -193,15 +195,26 @@ def test_a_venues_own_list_settles_what_nobody_knew():
     sent(orders, now_ns=9_000)
     says(orders, (1, N.UNKNOWN), (2, N.ACKNOWLEDGED))
     event = OpenOrdersTold(
-        received_ns=1, venue="X", asked_ns=9_000, client_ids=(1, 2, 77), quantities=(4, 12, 1)
+        received_ns=9_500, venue="X", asked_ns=9_000, client_ids=(1, 2, 77), quantities=(4, 12, 1)
     )
 
     assert told_open_orders(orders, event, 0).tolist() == [77]
     assert states(orders) == ["LIVE", "LIVE", "DEAD", "PENDING_NEW", "PENDING_NEW"]
     assert orders.open.tolist()[:2] == [4, 10]
     says(orders, (2, N.CANCELLED))
-    again = OpenOrdersTold(received_ns=1, venue="X", asked_ns=9_000, client_ids=(1, 2), quantities=(4, 10))
+    again = OpenOrdersTold(
+        received_ns=9_500, venue="X", asked_ns=9_000, client_ids=(1, 2), quantities=(4, 10)
+    )
     assert told_open_orders(orders, again, 0).tolist() == [2]
+
+
+def test_an_order_that_a_clock_ahead_sent_is_judged_too():
+    """Its time has not come when the venue answers: it was sent before the clock went back."""
+    orders = WorkingOrders()
+    sent(orders, now_ns=1_000_000)
+    event = OpenOrdersTold(received_ns=9_500, venue="X", asked_ns=9_000, client_ids=(), quantities=())
+    told_open_orders(orders, event, 0)
+    assert states(orders) == ["DEAD"]
 
 
 def test_an_order_whose_replacement_is_not_on_the_list_works_on():
@@ -210,7 +223,7 @@ def test_an_order_whose_replacement_is_not_on_the_list_works_on():
     sent(orders)
     says(orders, (1, N.ACKNOWLEDGED))
     sent(orders, replaces=1)
-    event = OpenOrdersTold(received_ns=1, venue="X", asked_ns=9_000, client_ids=(1,), quantities=(10,))
+    event = OpenOrdersTold(received_ns=9_500, venue="X", asked_ns=9_000, client_ids=(1,), quantities=(10,))
     told_open_orders(orders, event, 0)
     assert states(orders) == ["LIVE", "DEAD"]
 

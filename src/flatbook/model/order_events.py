@@ -41,7 +41,7 @@ class OpenOrdersTold(Event, frozen=True, kw_only=True):
     """All orders of ours that one venue holds open, asked after a break: what is not among them is dead there."""
 
     venue: str
-    asked_ns: int  # orders sent to the venue from then on are not judged by the answer
+    asked_ns: int  # orders sent to the venue from then on, up to `received_ns`, are not judged by the answer
     client_ids: tuple[int, ...]
     quantities: tuple[int, ...]  # contracts still open, positive
 

@@ -191,7 +191,7 @@ def answer_orders(orders: WorkingOrders, event: OrdersAnswered) -> Ints:
 def told_open_orders(orders: WorkingOrders, event: OpenOrdersTold, venue: int) -> Ints:
     """Take a venue's whole list of open orders: those it does not name are dead, the others work.
 
-    Orders sent from `asked_ns` on are left alone. What is open is never more than we thought, but for an order that was filled beyond
+    Orders sent from `asked_ns` on are left alone, but for those of a time that has not come: a clock that was ahead sent them. What is open is never more than we thought, but for an order that was filled beyond
     what was sent.
 
     Returns
@@ -203,7 +203,8 @@ def told_open_orders(orders: WorkingOrders, event: OpenOrdersTold, venue: int) -
     at, known = _places(orders, ids)
     strange, told = ids[~known], np.array(event.quantities, dtype=np.int64)[known]
     ghosts = orders.client_id[at[orders.state[at] == OrderState.DEAD]]
-    judged = orders.alive & (orders.venue == venue) & (orders.sent_ns < event.asked_ns)
+    before = (orders.sent_ns < event.asked_ns) | (orders.sent_ns > event.received_ns)
+    judged = orders.alive & (orders.venue == venue) & before
     gone = judged & ~np.isin(orders.client_id, ids)
     orders.state[gone] = OrderState.DEAD
     alive = orders.state[at] != OrderState.DEAD

@@ -146,9 +146,9 @@ class DeskSide:
         )
 
     def told(self, answer: Answer, received_ns: int) -> bool:
-        """Take the venue's answer; False where it answers what was asked before the session was found last."""
+        """Take the venue's answer; False where it answers what was asked before the session was found last, or by a clock that was ahead."""
         question, positions = answer.question, answer.positions
-        if question.since_ns != self._since_ns:
+        if question.since_ns != self._since_ns or question.asked_ns > received_ns:
             return False
         judged_ns = question.at_ns - _GRACE_NS
         self._told_at_ns, self._doubtful = question.at_ns, False

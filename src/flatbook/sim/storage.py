@@ -1,12 +1,13 @@
 """Where a simulated desk keeps its journal: in memory or in a file, on a disk that fails when it is told to.
 
-A process that is killed leaves what its journal had committed; of a file half of the last write may be on the disk too. A disk that is full
-refuses a write: the journal breaks, and the process has to end by itself.
+A process that is killed leaves what its journal had committed; of a file the first half of what it was writing may be on the disk too.
+A disk that is full refuses a write: the journal breaks, and the process has to end by itself.
 """
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import SEEK_END
 from pathlib import Path
 
 from flatbook.journal.store import AnyEvent, Journal
@@ -15,7 +16,7 @@ from flatbook.sim.faults import StorageFault
 
 _LOG = "-wal"
 _MOST_PAGES = 1_073_741_823  # SQLite's own bound, sqlite.org/pragma.html
-_TORN_BYTES = 2_000  # of the log's last write that are missing: half a page of it
+_BEGUN_BYTES = 2_000  # of a write of which nothing but empty space arrived: half a page
 
 
 class Killed(Exception):  # noqa: N818 - no error: somebody pulled the plug
@@ -129,15 +130,17 @@ class Storage:
             return
         copy = self._next_path()
         assert copy is not None, "a file beside a file"
+        before = _bytes_of(_log_of(self._path))
+        if torn:
+            with suppress(JournalError):  # a full disk tears nothing
+                self.journal.commit()  # what the process was writing: its first half is kept
         for suffix in ("", _LOG):
             source = self._path.with_name(self._path.name + suffix)
             if source.exists():
                 shutil.copyfile(source, copy.with_name(copy.name + suffix))
         if torn:
             self.torn += 1
-            log = copy.with_name(copy.name + _LOG)
-            with log.open("ab") as file:  # a write that had begun, of which only a part arrived
-                file.write(b"\0" * _TORN_BYTES)
+            _tear(_log_of(copy), before)
         self._path = copy
         self._left = Journal.resume(copy, self._manifest)
 
@@ -146,3 +149,22 @@ class Storage:
             return None
         self._journals += 1
         return self._folder / f"desk-{self._journals}.journal"
+
+
+def _tear(log: Path, before: int) -> None:
+    """Cut what was written past `before` bytes in half; the frame that commits it is the last."""
+    written = _bytes_of(log) - before
+    with log.open("r+b" if log.exists() else "wb") as file:
+        if written > 0:
+            file.truncate(before + written // 2)
+        else:
+            file.seek(0, SEEK_END)
+            file.write(b"\0" * _BEGUN_BYTES)
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(path.name + _LOG)
+
+
+def _bytes_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

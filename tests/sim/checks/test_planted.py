@@ -11,7 +11,7 @@ from flatbook.journal.store import Journal
 from flatbook.limits import check
 from flatbook.market import build
 from flatbook.market.quotes import QuoteStatus
-from flatbook.orders import outbox
+from flatbook.orders import gate, outbox
 from flatbook.quoting import obligations
 from flatbook.quoting import propose as quoting
 from flatbook.quoting.ticks import NO_PRICE
@@ -21,8 +21,9 @@ from flatbook.sim.checks.violation import Invariant
 from flatbook.sim.desk_side import commands_of
 from flatbook.sim.exchange.ledger import Ledger
 from flatbook.sim.feed_reader import FeedReader
-from flatbook.sim.messages import NewOrder
+from flatbook.sim.messages import Busted, NewOrder
 from flatbook.sim.session import SessionReader
+from flatbook.sim.trade_log import TradeLog
 
 SEEDS = 25  # within which each bug is found
 
@@ -106,10 +107,31 @@ def test_a_gate_without_limits(monkeypatch):
     assert found(first=6) in {Invariant.LIMITS, Invariant.KILL}
 
 
+def test_a_gate_that_thinks_that_one_quote_fills_at_a_time(monkeypatch):
+    """Each quote by itself is within the limit; all that a protection lets fill are not."""
+    burst_rule = gate.burst_rule
+    monkeypatch.setattr(gate, "burst_rule", lambda *args: burst_rule(*args[:-1], 1))
+    assert found() is Invariant.BEYOND
+
+
+def test_busts_that_the_account_forgets(monkeypatch):
+    """Trades no longer add up to what is held."""
+    see = TradeLog.see
+
+    def forgetful(self, report, *rest):
+        if not isinstance(report, Busted):
+            see(self, report, *rest)
+
+    monkeypatch.setattr(TradeLog, "see", forgetful)
+    assert found() is Invariant.ACCOUNT
+
+
 def test_a_kill_limit_that_kills_nobody(monkeypatch):
-    """Quotes stand on though a limit is beyond its kill limit."""
+    """Quotes stand on though a limit is beyond its kill limit, to which a gate that counts too few fills lets it come."""
+    burst_rule = gate.burst_rule
+    monkeypatch.setattr(gate, "burst_rule", lambda *args: burst_rule(*args[:-1], 1))
     monkeypatch.setattr("flatbook.orders.outbox.latch_kill_limits", nothing)
-    assert found(first=8) is Invariant.KILL
+    assert found(first=3) is Invariant.KILL
 
 
 @pytest.mark.parametrize(("name", "first"), [("see_gap", 2), ("see_halt", 7)])

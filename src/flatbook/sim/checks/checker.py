@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from flatbook.engine.cycle import Cycle
 from flatbook.model.facts import Fact
 from flatbook.model.order_events import OrdersAnswered
+from flatbook.sim.breaches import UNACCOUNTED
 from flatbook.sim.checks.books import Books
 from flatbook.sim.checks.bounds import Bounds
 from flatbook.sim.checks.days import TestedDay
@@ -12,9 +13,12 @@ from flatbook.sim.checks.durability import Durability
 from flatbook.sim.checks.freshness import Freshness
 from flatbook.sim.checks.obligations import Obligations, settled_ns
 from flatbook.sim.checks.venue import Venue
+from flatbook.sim.checks.violation import Invariant, Violated
 from flatbook.sim.day import Day
 from flatbook.sim.desk_process import DeskProcess
 from flatbook.sim.exchange.reasons import Refusal
+from flatbook.sim.experiments.account import account_of
+from flatbook.sim.experiments.record import DayRecord
 from flatbook.sim.messages import Command
 
 _LOOK_S = 61.0  # between two looks of the desk for silent feeds, and what a message takes
@@ -66,8 +70,9 @@ class Checker:
         self.books.happened(day)
         self.venue.happened(day)
 
-    def ended(self, day: Day) -> None:
+    def ended(self, day: Day, record: DayRecord) -> None:
         """The day is over."""
+        _accounted(record)
         self.venue.ended(day)
         self.books.ended(day)
         if day.storage is not None:
@@ -75,3 +80,14 @@ class Checker:
             self.durability.replay(day.storage.journal)
             if self.freshness.crossed:
                 self.durability.replay_crossed(day.storage.journal)
+
+
+def _accounted(record: DayRecord) -> None:
+    """The identity V41, and a cause of each time beyond a hard limit."""
+    try:
+        account_of(record)
+    except AssertionError as error:
+        raise Violated(Invariant.ACCOUNT, "parts that add up to cash and worth", error) from error
+    strange = [breach for breach in record.breaches if breach.cause == UNACCOUNTED]
+    if strange:
+        raise Violated(Invariant.BEYOND, "a gap or a late fill", strange[0])

@@ -226,6 +226,7 @@ def _customers(draw: Chance, name: str, minutes: float) -> CustomerTerms:
 
 def _desk(draw: Chance, hedges: tuple[HedgeTerms, ...]) -> Desk:
     size = 3 + int(8 * draw.share())
+    burst = (0, 5, 6, 7)[int(4 * draw.share())]  # all quotes, or at least what the protection lets fill
     rule = ProtectionRule(
         scope=ScopeKind.UNDERLYING,
         counted=Counted.QUOTES,
@@ -257,7 +258,7 @@ def _desk(draw: Chance, hedges: tuple[HedgeTerms, ...]) -> Desk:
             venue=VENUE,
             messages_per_s=5_000,
             message_burst=10_000,
-            burst_quotes=int(7 * draw.share()),
+            burst_quotes=burst,
         ),
         offsets=OffsetTerms(send=draw.share() < 0.5, every_s=600.0, candidates_max=16, legs_max=4),
     )

@@ -57,8 +57,7 @@ def _watched(tested: TestedDay, faults: FaultTerms, storage: Storage) -> Outcome
     day.watch = checker
     failure = None
     try:
-        day.run()
-        checker.ended(day)
+        checker.ended(day, day.run())
     except Violated as violated:
         failure = _failure(day, checker, violated.invariant, violated.expected, violated.found)
     except Exception as error:

@@ -9,7 +9,9 @@ class Invariant(StrEnum):
 
     POSITION = "position is the sum of distinct fills"
     CASH = "cash is what fills, fees and settlements come to"
+    ACCOUNT = "P&L is the sum of its parts, to the last bits"
     LIMITS = "no order adds to a breached hard limit"
+    BEYOND = "a hard limit is exceeded only by a gap or a late fill"
     KILL = "no order goes past the kill limit"
     FRESH = "no quote from stale, crossed or NaN data"
     DUTY = "obligations as counted by the exchange equal ours"
