@@ -11,7 +11,7 @@ from benchmarks.experiments_evidence import Case, Pair, Verdict, figure
 from benchmarks.experiments_text import Claim, Line, Question, ratio, share, usd
 from benchmarks.experiments_why import why
 from flatbook.model.table import Floats
-from flatbook.sim.breaches import GAP, GAP_WITH_FILLS, LATE_FILL
+from flatbook.sim.breaches import GAP, GAP_WITH_FILLS, LATE_FILL, NOT_TRADED, TOLD_LATE
 from flatbook.sim.experiments.figures import PATH_STEP_S
 from flatbook.sim.experiments.outcome import Number, Outcome
 from flatbook.sim.experiments.statistics import Estimate
@@ -19,7 +19,7 @@ from flatbook.sim.policies import POLICIES, SINGLE_LEVERS
 
 NOT_CUT = 0.95  # of a ratio of variances: above it, next to nothing was cut
 WIDEST = 2.0  # of an interval that is to hold a foretold value: from end to end
-ACCOUNTED = (GAP, GAP_WITH_FILLS, LATE_FILL)
+ACCOUNTED = (GAP, GAP_WITH_FILLS, LATE_FILL, TOLD_LATE, NOT_TRADED)
 _EVERY_DAY = 1.0
 
 

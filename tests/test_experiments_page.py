@@ -138,8 +138,8 @@ def test_breaches_by_gaps_and_late_fills_are_counted_and_allowed():
     (line,) = (each for each in claim.questions[0].lines if each.name == "fake: joint")
 
     assert line.verdict is Verdict.HOLDS
-    assert line.cells[:7] == ("60", "60", "120", "60", "60", "0", "0")
-    assert line.cells[7] == "130 %"
+    assert line.cells[:9] == ("60", "60", "120", "60", "60", "0", "0", "0", "0")
+    assert line.cells[9] == "130 %"
 
 
 def test_where_joint_loses_the_page_says_of_what():

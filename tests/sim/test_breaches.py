@@ -119,6 +119,37 @@ def test_what_filled_on_its_way_out_is_a_late_fill_if_the_rest_is_within():
             assert late == before
 
 
+def test_what_the_desk_could_not_know_and_did_not_trade_have_their_own_names():
+    """Both together where neither is enough; a fill that is late in both ways is taken off once."""
+    desk = _Desk(_CONTRACTS)
+    now = desk.now(_sold(2, 10))
+    row = now.table.row_of(_CALL)
+    for cause, late, told_late, not_traded in (
+        ("told late", {}, {row: -5}, {}),
+        ("told late", {row: -4}, {row: -5}, {}),
+        ("not traded", {}, {}, {row: -5}),
+        ("not traded", {row: -2}, {}, {row: -3}),
+        ("unaccounted", {row: -4}, {row: -4}, {}),
+        ("unaccounted", {row: -2}, {}, {row: -2}),
+    ):
+        assert list(causes(desk.before, now, late, told_late, not_traded).values()) == [cause]
+
+
+def test_fills_in_what_had_expired_by_a_clock_that_was_ahead():
+    """The desk that thought them dead had no room to spare for them; once it has gone back they count."""
+    desk = _Desk(_CONTRACTS)
+    later = _cycle_at(desk.state, NOW_NS + 40 * 86_400_000_000_000)
+    assert later.table.expiry_ns[later.table.row_of(_CALL)] <= later.now_ns
+    now = desk.now(_sold(2, 10))
+    assert _used(now) > 1.0
+    assert list(causes(later, now, {}).values()) == ["clock ahead"]
+
+
+def _cycle_at(state, at_ns):
+    """A cycle by a clock that is ahead."""
+    return step(state, CycleDue(received_ns=at_ns, reason="ahead"))
+
+
 def test_the_book_is_not_changed_by_the_question():
     desk = _Desk(_CONTRACTS)
     now = desk.now(_sold(2, 10))

@@ -375,7 +375,7 @@ class Day:
         self.cycles += 1
         cycle, commands = self.desk.decide(self.now_ns, self.clock_ns(), "moved", refit=refit)
         self.last_cycle, self._last_ns = cycle, self.now_ns
-        self.recorder.sample(self.now_ns, self.moment, self.exchange.positions(), cycle, self.trades.late)
+        self.recorder.sample(self.now_ns, self.moment, self.exchange.positions(), cycle, self.trades)
         if self.watch is not None:
             self.watch.decided(self, cycle, commands)
         self.trades.sent(commands)

@@ -16,7 +16,7 @@ from flatbook.sim.breaches import causes
 from flatbook.sim.experiments.record import Bound, Breach, DayRecord, Trades, Watched
 from flatbook.sim.hedge_basis import basis_of
 from flatbook.sim.moment import DayMarket, Moment
-from flatbook.sim.trade_log import TradeRow
+from flatbook.sim.trade_log import TradeLog, TradeRow
 
 _KINDS = {
     "basis": (RiskKind.BASIS,),
@@ -45,13 +45,16 @@ class Recorder:
     _breaches: list[Breach] = field(default_factory=list)
     _limits: tuple[Limit, ...] = ()
     _before: Cycle | None = None
+    _untold: dict[int, int] = field(
+        default_factory=dict
+    )  # contracts by row of which the desk knew nothing then
 
     def count(self, what: str, number: int = 1) -> None:
         """One more of something."""
         self.counts[what] = self.counts.get(what, 0) + number
 
-    def sample(self, now_ns: int, moment: Moment, position: Ints, cycle: Cycle, late: dict[int, int]) -> None:
-        """What was at a cycle, before what it decided traded; `late` is forgotten once the desk's book is the exchange's."""
+    def sample(self, now_ns: int, moment: Moment, position: Ints, cycle: Cycle, trades: TradeLog) -> None:
+        """What was at a cycle, before what it decided traded; `trades` forgets what explains a breach once the desk's book is the exchange's."""
         standings = cycle.standing.limits
         self._limits = tuple(one.limit for one in standings)
         used = np.array([one.utilisation for one in standings]) * self.unbound
@@ -63,10 +66,13 @@ class Recorder:
             self._residuals.append(residual_of(cycle))
         self.count("cycles")
         if self.unbound == 1.0:
-            self._account(now_ns, cycle, late)
+            self._account(now_ns, cycle, trades)
         self._before = cycle
-        if (cycle.held.quantity == position).all():
-            late.clear()
+        untold = position - cycle.held.quantity
+        self._untold = {row: int(untold[row]) for row in np.flatnonzero(untold).tolist()}
+        if not self._untold:
+            trades.late.clear()
+            trades.not_traded.clear()
 
     def record(
         self,
@@ -125,10 +131,10 @@ class Recorder:
             basis_usd2=basis.variance_usd2,
         )
 
-    def _account(self, now_ns: int, cycle: Cycle, late: dict[int, int]) -> None:
+    def _account(self, now_ns: int, cycle: Cycle, trades: TradeLog) -> None:
         if self._before is None or self._before.table.version != cycle.table.version:
             return
-        found = causes(self._before, cycle, late)
+        found = causes(self._before, cycle, trades.late, self._untold, trades.not_traded)
         used = {one.limit.name: one.utilisation for one in cycle.standing.limits}
         self._breaches += [
             Breach(at_ns=now_ns, limit=name, utilisation=used[name], cause=cause)

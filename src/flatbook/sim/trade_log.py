@@ -14,6 +14,8 @@ from flatbook.sim.experiments.record import TradeKind
 from flatbook.sim.messages import Busted, Cancel, Command, Corrected, Traded
 from flatbook.sim.moment import Moment
 
+_NOT_TRADED = frozenset({TradeKind.SETTLEMENT, TradeKind.CORRECTION})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeRow:
@@ -38,6 +40,7 @@ class TradeLog:
         self.rows: list[TradeRow] = []
         self.late_fills = 0  # of orders that were on their way out: a cancel or a replacement had been sent
         self.late: dict[int, int] = {}  # contracts of them by row, plus bought, since somebody forgot them
+        self.not_traded: dict[int, int] = {}  # the same of exercise, settlement, busts and corrections
         self._table, self._informed = table, informed
         self._kinds: dict[int, TradeKind] = {}  # by client id; a quote where nothing is told
         self._leaving: set[int] = set()
@@ -123,6 +126,8 @@ class TradeLog:
 
     def _add(self, trade: TradeRow) -> None:
         self.rows.append(trade)
+        if trade.kind in _NOT_TRADED:
+            self.not_traded[trade.row] = self.not_traded.get(trade.row, 0) + trade.side * trade.quantity
         worth = self._settled.get(trade.row)
         if worth is not None and trade.kind is TradeKind.CORRECTION:  # of what was settled meanwhile
             self.rows.append(
