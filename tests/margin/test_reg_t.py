@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import highspy
 import numpy as np
 import pytest
 
@@ -209,6 +210,18 @@ def test_the_solver_waits_until_it_is_asked():
     """Other commands import this room too."""
     code = "import sys, flatbook.margin.reg_t; sys.exit('highspy' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("threads", [0, 1, 2])
+def test_another_solver_of_the_process_may_use_any_number_of_threads(threads):
+    """HiGHS keeps the count that the first one had, and refuses to run with another."""
+    highspy.Highs.resetGlobalScheduler(True)
+    other = highspy.Highs()
+    other.silent()
+    other.setOptionValue("threads", threads)
+    other.addVar(2.0, 10.0)
+    assert other.run() == highspy.HighsStatus.kOk
+    assert capital(book(("c", 1, 100, 3.0), ("c", -1, 105, 1.0)), RULES).requirement == pytest.approx(300.0)
 
 
 def test_contracts_of_two_sizes_share_a_spread():

@@ -237,8 +237,7 @@ def _loaded(programme: Programme, cost: Floats) -> Any:
 
 _OPTIONS: dict[str, Any] = {
     "output_flag": False,
-    "threads": 1,
-    "parallel": "off",
+    "parallel": "off",  # and no count of threads: HiGHS refuses one that differs from what the process set first
     "random_seed": 0,
     "mip_rel_gap": 0.0,
     "mip_abs_gap": GAP,

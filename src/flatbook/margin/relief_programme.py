@@ -249,8 +249,10 @@ def _highs(relative_gap: float, absolute_gap: float) -> Any:
     highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]  # HiGHS types no constructor
     for option, value in (
         ("output_flag", False),
-        ("threads", 1),
-        ("parallel", "off"),
+        (
+            "parallel",
+            "off",
+        ),  # and no count of threads: HiGHS refuses one that differs from what the process set first
         ("random_seed", 0),
         ("mip_rel_gap", relative_gap),
         ("mip_abs_gap", absolute_gap),
