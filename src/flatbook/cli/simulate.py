@@ -121,9 +121,13 @@ def _notes_of(file: ScenarioFile) -> tuple[str, ...]:
 
 
 def shipped_scenarios() -> dict[str, Path]:
-    """The scenarios that come with flatbook, by name; desk files lie beside them."""
+    """The scenarios that come with flatbook, by name; desk files lie beside them, and a day that is run in real time."""
     folder = Path(str(files("flatbook.sim") / "scenarios"))
-    return {path.stem: path for path in sorted(folder.glob("*.toml")) if not path.stem.startswith("desk")}
+    return {
+        path.stem: path
+        for path in sorted(folder.glob("*.toml"))
+        if not path.stem.startswith(("desk", "live"))
+    }
 
 
 def find_scenario(asked: str) -> Path:

@@ -4,12 +4,8 @@ Everything happens at an instant, in order of time and then of when it was plann
 desk does not know yet it cannot act on: its facts come over the wire and the feed.
 """
 
-import heapq
-from collections.abc import Callable, Sequence
-from dataclasses import replace as replace_moment
+from collections.abc import Sequence
 from itertools import groupby
-from math import exp
-from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -17,30 +13,29 @@ from msgspec.structs import replace
 from flatbook.engine.cycle import Cycle
 from flatbook.model.facts import Fact
 from flatbook.model.order_events import KillSet
-from flatbook.sim.chance import stream
 from flatbook.sim.desk_process import DeskProcess, restarted
 from flatbook.sim.desk_side import Answer, DeskSide, Question
 from flatbook.sim.exchange.clearing import Expired
-from flatbook.sim.exchange.exchange import Exchange
 from flatbook.sim.exchange.ledger import DESK
 from flatbook.sim.experiments.record import DayRecord
-from flatbook.sim.faults import Disconnect, FaultPlan, SecondThought, StorageFault, fault_plan
-from flatbook.sim.feed import Feed, FeedMessage
+from flatbook.sim.faults import Disconnect, StorageFault
+from flatbook.sim.feed import FeedMessage
 from flatbook.sim.messages import Busted, Cancel, Command, Corrected, NewOrder, Report, Traded
 from flatbook.sim.moment import CustomerOrder, DayMarket, Moment
 from flatbook.sim.policies import UNBOUND, Policy, desk_under, limits_under
 from flatbook.sim.recorder import Recorder, watched_row
 from flatbook.sim.stage import Stage
 from flatbook.sim.storage import Killed, NoStorage, Storage
-from flatbook.sim.trade_log import TradeLog, exercise_facts, settlement_facts
+from flatbook.sim.timeline import Timeline
+from flatbook.sim.trade_log import TradeLog, exercise_facts
+from flatbook.sim.venue_world import World
 from flatbook.sim.watch import Watch
-from flatbook.sim.wire import Envelope, Wire
+from flatbook.sim.wire import Envelope
 
 _S_NS, _MS_NS = 1_000_000_000, 1_000_000
 _LISTEN_NS = 60 * _S_NS  # between two looks for silent feeds, heartbeats and what is missing
 _TIMEOUT_NS = 3 * _S_NS  # without a heartbeat, until a session counts as lost
 _BACK_NS = 5 * _S_NS  # from a process's end until the next one begins
-Action = Callable[[Any], None]
 
 
 class Day:
@@ -59,19 +54,13 @@ class Day:
     ) -> None:
         scenario = stage.scenario
         self.stage, self.policy, self.seed, self.market = stage, policy, seed, market
-        self.table = market.table
-        self.open_ns, self.close_ns = int(market.at_ns[0]), int(market.at_ns[-1])
-        self.plan: FaultPlan = fault_plan(scenario.faults, self.open_ns, self.close_ns, seed)
-        self.wire = Wire(scenario.wire, scenario.faults, self.plan, seed)
-        self.feed = Feed(self.table, scenario.wire, scenario.faults, self.plan, seed)
-        rejects = max(scenario.exchange.reject_share, scenario.faults.rejects_share)
-        terms = replace(scenario.exchange, reject_share=rejects)
-        self.exchange = Exchange(self.table, terms, stream(seed, "exchange"))
-        self.settlements: list[Fact] = []  # what the clearing house has told, or will tell
+        self.timeline = Timeline(int(market.at_ns[0]))
+        self.world = World(stage, seed, market, self.timeline, self, stage.desk.orders.venue)
+        self.table, self.open_ns, self.close_ns = self.world.table, self.world.open_ns, self.world.close_ns
+        self.plan, self.wire, self.feed = self.world.plan, self.world.wire, self.world.feed
+        self.exchange, self.settlements = self.world.exchange, self.world.settlements
         self.storage = storage
         self.watch = watch
-        self.now_ns = self.open_ns
-        self.moment: Moment = market.moment(0)
         desk = desk_under(policy, stage.desk)
         process = DeskProcess(None if storage is None else storage.begin(), self._heard)
         self.desk = DeskSide(process, self.table, desk, scenario.wire, self.open_ns)
@@ -87,32 +76,29 @@ class Day:
         )
         self.trades = TradeLog(self.table, frozenset(order.order_id for order in orders if order.informed))
         self._orders = orders
-        self._queue: list[tuple[int, int, Action, Any]] = []
-        self._number = 0
-        self._crowd = stream(seed, "crowd")
-        self._whole = False  # everybody else quotes as they mean to
+        self._at = self.timeline.at
         self._moves, self._refit = 0, True
-        self._published_ns = self.open_ns
         self._last_ns = self.open_ns  # of the last cycle
         self._due_ns: int | None = None  # of the next cycle that is planned
         self._leaves_ns = self.open_ns  # of the commands that left last, or will
-        self._ended_rows: set[int] = set()
 
     def run(self) -> DayRecord:
         """Run it to its end."""
         self._open()
-        while self._queue:
-            at_ns, _, action, payload = heapq.heappop(self._queue)
-            if at_ns > self.close_ns:
-                break
-            self.now_ns = at_ns
-            try:
-                action(payload)
-            except (Killed, NoStorage) as fault:
-                self._die(fault)
+        while self._taken():
             if self.watch is not None:
                 self.watch.happened(self)
         return self._close()
+
+    @property
+    def now_ns(self) -> int:
+        """The instant at which the day stands."""
+        return self.timeline.now_ns
+
+    @property
+    def moment(self) -> Moment:
+        """The market as it stands."""
+        return self.world.moment
 
     def clock_ns(self) -> int:
         """What the desk's clock shows now."""
@@ -124,9 +110,13 @@ class Day:
 
     # What is planned.
 
-    def _at(self, at_ns: int, action: Action, payload: object = None) -> None:
-        self._number += 1
-        heapq.heappush(self._queue, (at_ns, self._number, action, payload))
+    def _taken(self) -> bool:
+        """Take the next action of the day; False where there is none."""
+        try:
+            return self.timeline.take(self.close_ns)
+        except (Killed, NoStorage) as fault:
+            self._die(fault)
+            return True
 
     def _open(self) -> None:
         limits = limits_under(self.policy, self.stage.limits)
@@ -136,28 +126,19 @@ class Day:
         assert [each.symbol for each in listed] == [each.symbol for each in self.table.instruments], (
             "the desk lists other contracts than the market"
         )
-        self._at(self.open_ns, self._move, 0)
         self._at(self.open_ns + _LISTEN_NS, self._listen)
-        for order in self._orders:
-            self._at(order.at_ns, self._customer, order)
+        self.world.begin(self._orders)
         for broken in self.plan.disconnects:
             self._at(broken.from_ns, self._disconnect, broken)
             self._at(broken.to_ns, self._reconnect, broken)
-        for shut in self.plan.hedge_closed:
-            self._at(shut.from_ns, self._shut_hedges, True)
-            self._at(shut.to_ns, self._shut_hedges, False)
-        for thought in self.plan.busts:
-            self._at(thought.at_ns, self._bust, thought)
-        for thought in self.plan.corrections:
-            self._at(thought.at_ns, self._correct, thought)
         for fault in (*self.plan.kills, *self.plan.full_disks):
             self._at(fault.at_ns, self._fail_storage, fault)
         self._at(self.plan.calm_from_ns, self._calm_down)
 
     def _close(self) -> DayRecord:
-        self.now_ns = self.close_ns
+        self.timeline.now_ns = self.close_ns
         end = self.market.moment(len(self.market.at_ns) - 1)
-        self._tell(self.exchange.close_session(self.close_ns))
+        self.world.tell(self.exchange.close_session(self.close_ns))
         self._assign_early(end)
         ledger = self.exchange.ledger
         unit = self.table.multiplier / self.table.ticks_per_unit
@@ -188,98 +169,33 @@ class Day:
             if self.alive:
                 self.desk.process.take(facts)
 
-    # The market and its customers.
+    # What the exchange tells, and the desk hears.
 
-    def _move(self, index: int) -> None:
-        before, moment = self.moment, self.market.moment(index)
-        self.moment, self._whole = moment, False
-        self.exchange.see(moment)
-        for underlying in np.flatnonzero(before.halted != moment.halted).tolist():
-            on = bool(moment.halted[underlying])
-            self._tell(self.exchange.halt(underlying, on, self.now_ns))
-        self._expire(moment)
-        self._published_ns = self.now_ns
-        for at_ns, message in self.feed.publish(moment):
-            self._at(at_ns, self._hear, message)
-        self._requote_around_desk(moment)
-        self._at(self.now_ns + self._crowd_delay_ns(), self._requote, moment)
-        if index + 1 < len(self.market.at_ns):
-            self._at(int(self.market.at_ns[index + 1]), self._move, index + 1)
-
-    def _requote_around_desk(self, moment: Moment) -> None:
-        """Everybody else follows the market at once, but for what would trade with a quote of the desk: that comes after the delay."""
-        desk_bid, desk_ask = self.exchange.best_of_desk()
-        bid_size = np.where(moment.bid_ticks >= desk_ask, 0, moment.bid_size)
-        ask_size = np.where(moment.ask_ticks <= desk_bid, 0, moment.ask_size)
-        rows = np.arange(len(self.table.instruments))
-        self._tell(
-            self.exchange.requote(rows, moment.bid_ticks, moment.ask_ticks, bid_size, ask_size, self.now_ns)
-        )
-
-    def _crowd_delay_ns(self) -> int:
-        """From a move until others trade with what the desk left standing: now quicker, now slower."""
-        scenario = self.stage.scenario
-        return round(
-            scenario.crowd_delay_ms * _MS_NS * exp(scenario.crowd_delay_sigma * self._crowd.normal())
-        )
-
-    def _requote(self, moment: Moment) -> None:
-        """Everybody else's quotes, whole again; nothing of a moment that is over."""
-        if moment is not self.moment:
-            return
-        self._whole = True
-        rows = np.arange(len(self.table.instruments))
-        self._tell(
-            self.exchange.requote(
-                rows, moment.bid_ticks, moment.ask_ticks, moment.bid_size, moment.ask_size, self.now_ns
-            )
-        )
-
-    def _customer(self, order: CustomerOrder) -> None:
-        self._tell(self.exchange.customer(order, self.moment, self.now_ns))
-
-    def _expire(self, moment: Moment) -> None:
-        ends = self.table.expiry_ns
-        for row in np.flatnonzero((ends > 0) & (ends <= moment.at_ns)).tolist():
-            if row in self._ended_rows:
-                continue
-            self._ended_rows.add(row)
-            price = float(moment.spot[self.table.underlying_of[row]])
-            expired = self.exchange.expire(row, price, self.now_ns)
-            if expired is not None:
-                self._settled(expired)
-
-    def _settled(self, expired: Expired) -> None:
+    def expired(self, expired: Expired) -> None:
+        """A contract has ended, by the exchange's account."""
         self.trades.settle(expired, self.moment, self.now_ns)
-        self._tell(list(expired.reports))
-        told_ns = self.now_ns + round(self.stage.scenario.wire.feed_ms * _MS_NS)
-        facts = settlement_facts(expired, self.table, self.desk.venue)
-        self.settlements.extend(facts)
-        self._at(told_ns, self._clear, facts)
 
-    def _clear(self, facts: Sequence[Fact]) -> None:
+    def clear(self, facts: Sequence[Fact]) -> None:
         """What the clearing house tells; it says so again until somebody hears it."""
         if not self.alive:
-            self._at(self.now_ns + _LISTEN_NS, self._clear, facts)
+            self._at(self.now_ns + _LISTEN_NS, self.clear, facts)
             return
         try:
             self.desk.process.take([replace(fact, received_ns=self.clock_ns()) for fact in facts])
         except (Killed, NoStorage):
-            self._at(self.now_ns + _LISTEN_NS, self._clear, facts)
+            self._at(self.now_ns + _LISTEN_NS, self.clear, facts)
             raise
         self._soon()
 
-    # What the exchange tells, and the desk hears.
-
-    def _tell(self, reports: Sequence[Report]) -> None:
-        """Reports leave for the desk; every trade is recorded as the exchange counts it."""
-        if not reports:
-            return
+    def reported(self, reports: Sequence[Report]) -> None:
+        """Every trade is recorded as the exchange counts it."""
         for report in reports:
             self._remember(report)
-        sent = self.wire.to_desk(self.now_ns, reports)
+
+    def deliver(self, sent: Sequence[tuple[int, Envelope]]) -> None:
+        """Reports that are on their way."""
         for at_ns, some in groupby(sent, key=_read_ns):
-            self._at(at_ns, self._receive, [envelope for _, envelope in some])
+            self._at(at_ns, self.receive, [envelope for _, envelope in some])
 
     def _remember(self, report: Report) -> None:
         if isinstance(report, Traded | Busted | Corrected):
@@ -287,26 +203,21 @@ class Day:
         else:
             self.recorder.count(type(report).__name__.lower())
 
-    def _hear(self, message: FeedMessage) -> None:
+    def hear(self, message: FeedMessage) -> None:
+        """A move of the market: the desk decides on it."""
         if self.alive:
             self._refit |= self._moves % self.stage.scenario.refit_every == 0
             self._moves += 1
             self.desk.hear(message, self.now_ns, self.clock_ns())
             self._soon()
 
-    def _publish_again(self) -> None:
-        """The feed says again what stands still for long; nobody has to decide because of it."""
-        if self.now_ns - self._published_ns < round(self.stage.scenario.wire.quotes_retold_s * _S_NS):
-            return
-        self._published_ns = self.now_ns
-        for at_ns, message in self.feed.publish(replace_moment(self.moment, at_ns=self.now_ns)):
-            self._at(at_ns, self._hear_again, message)
-
-    def _hear_again(self, message: FeedMessage) -> None:
+    def hear_again(self, message: FeedMessage) -> None:
+        """Nobody has to decide because of it."""
         if self.alive:
             self.desk.hear(message, self.now_ns, self.clock_ns())
 
-    def _receive(self, envelopes: Sequence[Envelope]) -> None:
+    def receive(self, envelopes: Sequence[Envelope]) -> None:
+        """Reports that arrived together."""
         if not self.alive or self.plan.is_down(self.now_ns, self.now_ns):
             return
         self.desk.receive(envelopes, self.clock_ns())
@@ -318,23 +229,19 @@ class Day:
 
     def _resend(self, after: int) -> None:
         for at_ns, envelope in self.wire.resend(self.now_ns, after):
-            self._at(at_ns, self._receive, [envelope])
+            self._at(at_ns, self.receive, [envelope])
 
     def _listen(self, _: None) -> None:
         """Heartbeats, silent feeds, and questions that want an answer."""
         self._at(self.now_ns + _LISTEN_NS, self._listen)
-        for at_ns, envelope in self.wire.heartbeat(self.now_ns):
-            self._at(at_ns, self._receive, [envelope])
-        self._publish_again()
-        if self._whole:
-            self._requote(self.moment)  # others fill up what was traded away
+        self.world.look_around()
         if not self.alive:
             return
         self._release_kills()
         self.desk.listen(self.now_ns, self.clock_ns())
         for source in self.desk.feed.wanted(self.now_ns):
             for at_ns, message in self.feed.snapshot(self.now_ns, source):
-                self._at(at_ns, self._hear, message)
+                self._at(at_ns, self.hear, message)
         unsure = not self.desk.reconciled or self.desk.is_overdue(self.now_ns)
         if self.desk.asked_ns is not None or (self.desk.up and unsure):
             self._ask()
@@ -393,12 +300,12 @@ class Day:
             self._at(at_ns, self._arrive, [command for _, command in some])
 
     def _arrive(self, commands: Sequence[Command]) -> None:
-        self._tell(self.exchange.take(commands, self.now_ns))
+        self.world.tell(self.exchange.take(commands, self.now_ns))
 
     # What goes wrong.
 
     def _disconnect(self, broken: Disconnect) -> None:
-        self._tell(self.exchange.disconnect(broken.cancels, self.now_ns))
+        self.world.tell(self.exchange.disconnect(broken.cancels, self.now_ns))
         self._at(self.now_ns + _TIMEOUT_NS, self._lost)
 
     def _lost(self, _: None) -> None:
@@ -439,29 +346,13 @@ class Day:
         if self.alive and self.desk.told(answer, received_ns=self.clock_ns()):
             self._soon()
 
-    def _shut_hedges(self, on: bool) -> None:
-        rows = np.flatnonzero(~self.table.is_option)
-        self._tell(self.exchange.suspend(rows, on, self.now_ns))
-        if not on:
-            self._requote(self.moment)
-
-    def _bust(self, thought: SecondThought) -> None:
-        if trades := self.exchange.ledger.executions:
-            self._tell(self.exchange.bust(trades[thought.of(len(trades))].execution_id, self.now_ns))
-
-    def _correct(self, thought: SecondThought) -> None:
-        if trades := self.exchange.ledger.executions:
-            trade = trades[thought.of(len(trades))]
-            price = max(trade.price_ticks + thought.ticks, 1)
-            self._tell(self.exchange.correct(trade.execution_id, trade.quantity, price, self.now_ns))
-
     def _fail_storage(self, fault: StorageFault) -> None:
         if self.storage is not None and self.alive:
             self.storage.plan(fault, is_full=fault in self.plan.full_disks)
 
     def _calm_down(self, _: None) -> None:
         """Nothing goes wrong any more."""
-        self.exchange.terms = replace(self.exchange.terms, reject_share=0.0)
+        self.world.calm_down()
         if self.storage is not None and self.alive:
             self.storage.mend()
 

@@ -4,6 +4,8 @@ It may die at any write, and comes back from what its journal had committed.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -12,6 +14,7 @@ from flatbook.engine.decision import decision_of, encode_decision
 from flatbook.engine.state import State
 from flatbook.engine.step import step
 from flatbook.journal.replay import read_facts, undecided
+from flatbook.journal.store import AnyEvent
 from flatbook.model.events import CycleDue
 from flatbook.model.facts import Fact
 from flatbook.model.venue_events import Restarted
@@ -21,13 +24,36 @@ Heard = Callable[[tuple[Fact, ...]], None]
 """Somebody who is told of facts once they are durable."""
 
 
+class Journaling(Protocol):
+    """A journal, or what stands before one."""
+
+    def append(self, event: AnyEvent) -> AnyEvent:
+        """Number and record a fact."""
+        ...
+
+    def append_decision(self, decision: bytes, sequence_of_cause: int) -> object:
+        """Record what was decided."""
+        ...
+
+    def batch(self) -> AbstractContextManager[object]:
+        """Everything inside becomes durable together; of a batch within a batch, with the outer one."""
+        ...
+
+
 class DeskProcess:
     """One run of the engine from one journal; without a journal nothing is kept."""
 
-    def __init__(self, journal: Recording | None = None, heard: Heard | None = None) -> None:
-        self.state = State()
+    def __init__(
+        self,
+        journal: Journaling | None = None,
+        heard: Heard | None = None,
+        *,
+        state: State | None = None,
+        facts: int = 0,
+    ) -> None:
+        self.state = State() if state is None else state
         self.journal, self.heard = journal, heard
-        self.facts = 0
+        self.facts = facts
         self.decisions = 0
 
     def take(self, facts: Iterable[Fact]) -> None:

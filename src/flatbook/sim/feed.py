@@ -33,6 +33,7 @@ class FeedMessage:
     rows: Ints  # whose quotes are told
     quotes: Ints  # int64[4, len(rows)]: bid and ask in ticks, or NO_PRICE, and their sizes
     snapshot: bool = False
+    covers: int = 1  # messages that it stands for, itself the last: a reader that was slow has joined them
 
 
 class Feed:

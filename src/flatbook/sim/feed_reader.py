@@ -36,10 +36,12 @@ class FeedReader:
         source, name = message.source, self._table.underlyings[message.source]
         self._heard_ns[source] = at_ns
         before = self._seen[source]
-        missed = 0 if message.snapshot else max(message.number - before - 1, 0)
+        missed = 0 if message.snapshot else max(message.number - before - message.covers, 0)
         news: list[Fact] = []
         if missed:
-            reason = f"{missed} messages on {name} are missing before number {message.number}"
+            reason = (
+                f"{missed} messages on {name} are missing before number {message.number - message.covers + 1}"
+            )
             news.extend(self._trust.doubt(_GAP, (name,), reason, received_ns))
         news.extend(self._trust.restore(_SILENCE, (name,), f"the feed of {name} speaks again", received_ns))
         if message.number < before or (message.number == before and not message.snapshot):

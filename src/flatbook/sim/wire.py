@@ -5,24 +5,24 @@ sees what it misses and asks for it again (FIX session protocol: MsgSeqNum and R
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from flatbook.model.world_fault_terms import FaultTerms, WireTerms
 from flatbook.sim.chance import stream
 from flatbook.sim.channel import Channel, Line
 from flatbook.sim.faults import FaultPlan
-from flatbook.sim.messages import Busted, Cancel, Command, Corrected, Report, Traded
+from flatbook.sim.messages import Busted, Cancel, Command, Corrected, Report, Traded, Whole
 
 _MS_NS = 1_000_000
 Execution = Traded | Busted | Corrected
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(Struct, frozen=True, kw_only=True, array_like=True):
     """A report on its way to the desk."""
 
     report: Report | None  # None: a heartbeat
-    executions: int  # how many executions, busts and corrections the venue had sent, with this one
+    executions: Whole  # how many executions, busts and corrections the venue had sent, with this one
 
     @property
     def number(self) -> int:

@@ -4,7 +4,10 @@ An order comes at its time, chooses call or put, a series of that right by its w
 exponential, so that fills fade as exp(-decay distance) (domain reference 4.20). Orders for what cannot be traded at their time are never sent.
 """
 
-from dataclasses import dataclass
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 
@@ -40,6 +43,10 @@ class _Draws:
     reach_points: Floats
     clientele: Ints
 
+    def part(self, here: slice) -> "_Draws":
+        """Some of the rows."""
+        return _Draws(**{each.name: getattr(self, each.name)[here] for each in fields(self)})
+
 
 def customer_orders(terms: FlowOfDay, market: DayMarket, seed: int) -> tuple[CustomerOrder, ...]:
     """All orders of the day by time, numbered from 1.
@@ -59,12 +66,25 @@ def customer_orders(terms: FlowOfDay, market: DayMarket, seed: int) -> tuple[Cus
     InvalidValueError
         An underlying that the market does not list.
     """
-    drawn: list[CustomerOrder] = []
-    for each in terms.customers:
-        drawn += _orders_of(each, market, stream(seed, f"customers/{each.underlying}/{each.tier}"))
-    drawn.sort(key=lambda order: order.at_ns)
-    return tuple(
-        CustomerOrder(
+    return tuple(_merged(terms, market, seed, at_once=True))
+
+
+def orders_as_they_come(terms: FlowOfDay, market: DayMarket, seed: int) -> Iterator[CustomerOrder]:
+    """The same orders one after the other, each worked out when it is asked for: a long day of a fine market begins at once.
+
+    Parameters and errors are those of `customer_orders`; the market is read at the moment of each order, and ahead of it where the
+    customer is informed.
+    """
+    return _merged(terms, market, seed, at_once=False)
+
+
+def _merged(terms: FlowOfDay, market: DayMarket, seed: int, *, at_once: bool) -> Iterator[CustomerOrder]:
+    crowds = [
+        _orders_of(each, market, stream(seed, f"customers/{each.underlying}/{each.tier}"), at_once=at_once)
+        for each in terms.customers
+    ]
+    for number, order in enumerate(heapq.merge(*crowds, key=lambda order: order.at_ns), start=1):
+        yield CustomerOrder(
             order_id=number,
             at_ns=order.at_ns,
             legs=order.legs,
@@ -73,21 +93,29 @@ def customer_orders(terms: FlowOfDay, market: DayMarket, seed: int) -> tuple[Cus
             capacity=order.capacity,
             informed=order.informed,
         )
-        for number, order in enumerate(drawn, start=1)
-    )
 
 
-def _orders_of(terms: CustomerTerms, market: DayMarket, chance: Chance) -> list[CustomerOrder]:
+def _orders_of(
+    terms: CustomerTerms, market: DayMarket, chance: Chance, *, at_once: bool
+) -> Iterator[CustomerOrder]:
     board = Board(market.table, terms.underlying)
     draws = _drawn(terms, market, chance)
-    rows, alive_of = _chosen(terms, board, market, draws)
-    side, knew = _sides(terms, market, draws, rows)
     packages = (
         Packages(market.table, board.rows.tolist(), terms.packages.width_strikes)
         if terms.packages.share > 0.0
         else None
     )
-    out = []
+    starts = [0] if at_once else np.unique(draws.moment, return_index=True)[1].tolist()
+    for first, end in pairwise([*starts, draws.at_ns.size]):
+        yield from _block(terms, board, market, packages, draws.part(slice(first, end)))
+
+
+def _block(
+    terms: CustomerTerms, board: Board, market: DayMarket, packages: Packages | None, draws: _Draws
+) -> Iterator[CustomerOrder]:
+    """Orders of some moments, whole ones."""
+    rows, alive_of = _chosen(terms, board, market, draws)
+    side, knew = _sides(terms, market, draws, rows)
     for n in np.flatnonzero(rows >= 0).tolist():
         row, towards, kind = int(rows[n]), int(side[n]), int(draws.kind[n])
         legs: tuple[Leg, ...] = ()
@@ -96,19 +124,16 @@ def _orders_of(terms: CustomerTerms, market: DayMarket, chance: Chance) -> list[
             spot = float(market.moment(k).spot[board.underlying])
             legs = packages.legs(PackageKind(kind), row, alive_of[k], spot)
         reach = float(draws.reach_points[n]) * (terms.packages.reach_share if legs else 1.0)
-        out.append(
-            CustomerOrder(
-                order_id=0,
-                at_ns=int(draws.at_ns[n]),
-                legs=tuple(Leg(row=leg.row, side=leg.side * towards, ratio=leg.ratio) for leg in legs)
-                or (Leg(row=row, side=towards),),
-                quantity=int(draws.quantity[n]),
-                reach_points=reach,
-                capacity=terms.clientele[int(draws.clientele[n])].capacity.value,
-                informed=bool(knew[n]),
-            )
+        yield CustomerOrder(
+            order_id=0,
+            at_ns=int(draws.at_ns[n]),
+            legs=tuple(Leg(row=leg.row, side=leg.side * towards, ratio=leg.ratio) for leg in legs)
+            or (Leg(row=row, side=towards),),
+            quantity=int(draws.quantity[n]),
+            reach_points=reach,
+            capacity=terms.clientele[int(draws.clientele[n])].capacity.value,
+            informed=bool(knew[n]),
         )
-    return out
 
 
 def _drawn(terms: CustomerTerms, market: DayMarket, chance: Chance) -> _Draws:

@@ -20,6 +20,7 @@ from flatbook.sim.exchange.ledger import DESK, Ledger
 from flatbook.sim.exchange.limits_of_customers import limit_ticks, net_limit, within
 from flatbook.sim.exchange.reasons import Ending, Refusal
 from flatbook.sim.exchange.resting import Order
+from flatbook.sim.exchange.used_ids import UsedIds
 from flatbook.sim.messages import Cancel, CancelRejected, Command, NewOrder, Rejected, Report, Traded
 from flatbook.sim.moment import CustomerOrder, Moment
 
@@ -37,7 +38,7 @@ class Exchange:
         self._halted: Bools = np.zeros(len(table.underlyings), dtype=np.bool_)
         self._suspended: Bools = np.zeros(n, dtype=np.bool_)
         self._expired: Bools = np.zeros(n, dtype=np.bool_)
-        self._used_ids: set[int] = set()
+        self._used_ids = UsedIds()
         self._bands = [tuple(reversed(item.tick_table)) for item in table.instruments]
         self._size_max = [
             terms.size_max_contracts if item.kind is Kind.OPTION else terms.hedge_size_max_contracts
