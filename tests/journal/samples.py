@@ -21,12 +21,14 @@ from flatbook.model.events import (
     QuotesSeen,
     RatesSeen,
     SessionsSeen,
+    TickDue,
     UnderlyingQuoted,
 )
 from flatbook.model.facts import Fact
 from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.instruments import Instrument, Kind, Payoff, Right, Settlement, Side, Style, TickBand
 from flatbook.model.lifecycle_events import Exercised, PositionAdjusted, SeriesSettled
+from flatbook.model.operator_events import OperatorActed, Outcome
 from flatbook.model.order_events import (
     KillScope,
     KillSet,
@@ -119,7 +121,12 @@ FACTS: tuple[Fact, ...] = (
     PositionsTold(
         received_ns=NOW, venue="CBOE", asked_ns=NOW - 5, executions=9, symbols=("A", "B"), quantities=(3, -2),
     ),
+    OperatorActed(
+        received_ns=NOW, action="limit override", who="anna", role="risk_officer", outcome=Outcome.DONE,
+        target="SPX/1m/vega_usd_per_point", why="flow of the close", request="k-1", source="127.0.0.1",
+    ),
     CycleDue(received_ns=NOW, reason="timer"),
+    TickDue(received_ns=NOW, reason="spot"),
 )  # fmt: skip
 
 assert {type(fact) for fact in FACTS} == set(get_args(Fact)), "a fact has no sample"

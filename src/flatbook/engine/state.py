@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from flatbook.book.state import Book
 from flatbook.engine.kept import Kept
+from flatbook.engine.ticking import Ticking
 from flatbook.exposure.running import RunningExposure
 from flatbook.limits.state import LimitsState
 from flatbook.market.state import MarketState
@@ -42,4 +43,5 @@ class State:
     offset_steps: dict[str, int] = field(default_factory=dict)  # by limit: the step at which it stood then
     kept: Kept | None = None  # what the next cycle may build on
     running: RunningExposure | None = None  # of the last cycle's book and every fill since
+    ticking: Ticking = field(default_factory=Ticking)
     sequence: int = 0  # of the last event

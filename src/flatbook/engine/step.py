@@ -38,6 +38,7 @@ from flatbook.engine.orders_and_quotes import (
 from flatbook.engine.reported import remember_report
 from flatbook.engine.reprice import keep, moved_market, repriced_basis, still_as_fast, usable
 from flatbook.engine.state import State
+from flatbook.engine.ticking import after_cycle, decide_tick, see_fact
 from flatbook.exposure.minimum_variance import coefficients_of, with_minimum_variance
 from flatbook.exposure.running import running
 from flatbook.hedging import propose as hedging
@@ -83,11 +84,13 @@ from flatbook.model.events import (
     QuotesSeen,
     RatesSeen,
     SessionsSeen,
+    TickDue,
     UnderlyingQuoted,
 )
 from flatbook.model.facts import Fact, Told
 from flatbook.model.instruments import Instrument
 from flatbook.model.lifecycle_events import Exercised, PositionAdjusted, SeriesSettled
+from flatbook.model.operator_events import OperatorActed
 from flatbook.model.order_events import KillSet, OpenOrdersTold, OrdersAnswered
 from flatbook.model.parameters import Desk
 from flatbook.model.quoting_events import DutySession, ProtectionReset, ProtectionTripped
@@ -111,7 +114,8 @@ def step(state: State, event: Fact) -> Cycle | None:
     Returns
     -------
     Cycle or None
-        The decisions of a `CycleDue`; None for every other fact, which only changes the state.
+        The decisions of a `CycleDue`, or of a `TickDue` that no tick can decide. None for every other fact, which only changes
+        the state, and for a tick that decided: `state.ticking.decided`.
 
     Raises
     ------
@@ -122,6 +126,13 @@ def step(state: State, event: Fact) -> Cycle | None:
         f"event {event.sequence} after {state.sequence}"
     )
     state.sequence = event.sequence
+    see_fact(state.ticking, event)
+    if isinstance(event, TickDue):
+        if decide_tick(state, event) is not None:
+            return None
+        event = CycleDue(
+            received_ns=event.received_ns, sequence=event.sequence, reason=event.reason, refit=False
+        )
     if not isinstance(event, CycleDue):
         _fold(state, event)
         return None
@@ -138,6 +149,7 @@ def step(state: State, event: Fact) -> Cycle | None:
     remember_offset(state, cycle)
     state.running = running(cycle.exposure, cycle.values, cycle.market, cycle.desk, state.running)
     state.kept = keep(state, cycle)
+    after_cycle(state.ticking)
     return cycle
 
 
@@ -186,6 +198,8 @@ def _fold(state: State, event: Told) -> None:  # noqa: C901, PLR0912 - one line 
             see_orders(state, event)
         case TradingHalted() | FeedSuspect() | VenueSession() | Restarted() | PositionsTold():
             see_venue_news(state, event)
+        case OperatorActed():
+            pass  # the audit trail: what was done comes as a fact of its own
         case _:
             assert_never(event)
 

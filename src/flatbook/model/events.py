@@ -288,6 +288,15 @@ class CycleDue(Event, frozen=True, kw_only=True):
     refit: bool = True
 
 
+class TickDue(Event, frozen=True, kw_only=True):
+    """Decide at the prices told by now on all else that the last cycle found; a reprice where that does not hold.
+
+    `received_ns` is the time of valuation.
+    """
+
+    reason: str
+
+
 REPORT_AHEAD_MAX_NS = 1_000_000_000  # that a report of capital may be dated after its receipt: clocks differ
 
 

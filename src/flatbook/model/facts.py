@@ -18,9 +18,11 @@ from flatbook.model.events import (
     QuotesSeen,
     RatesSeen,
     SessionsSeen,
+    TickDue,
     UnderlyingQuoted,
 )
 from flatbook.model.lifecycle_events import Exercised, PositionAdjusted, SeriesSettled
+from flatbook.model.operator_events import OperatorActed
 from flatbook.model.order_events import KillSet, OpenOrdersTold, OrdersAnswered
 from flatbook.model.quoting_events import DutySession, ProtectionReset, ProtectionTripped
 from flatbook.model.venue_events import FeedSuspect, PositionsTold, Restarted, TradingHalted, VenueSession
@@ -57,7 +59,8 @@ Told = (
     | VenueSession
     | Restarted
     | PositionsTold
+    | OperatorActed
 )
 """What changes the state and asks for nothing."""
 
-Fact = Told | CycleDue
+Fact = Told | CycleDue | TickDue
