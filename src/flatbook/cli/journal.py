@@ -38,24 +38,36 @@ def verify(
 @journal_app.command()
 def export(
     path: Annotated[Path, typer.Argument(metavar="JOURNAL", help=_FILE_HELP)],
-    out: Annotated[Path, typer.Option(help="Where to write: one JSON object a line.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write: one JSON object a line.")] = None,
+    parquet: Annotated[
+        Path | None, typer.Option(help="A new folder: one Parquet table for each kind and day.")
+    ] = None,
     first: Annotated[int | None, typer.Option("--from", min=1, help="The first record to write.")] = None,
     last: Annotated[int | None, typer.Option("--to", min=1, help="The last record to write.")] = None,
     types: Annotated[
         str | None,
         typer.Option(help="Only these, with commas between: Fill,FillBusted,Decision. Default: all."),
     ] = None,
+    unsealed: Annotated[
+        bool, typer.Option("--unsealed", help="With --parquet: also of a journal that was not closed.")
+    ] = False,
 ) -> None:
-    """Write the records as lines of JSON, each with sequence, kind, cause, type and fields.
+    """Write the records as lines of JSON, each with sequence, kind, cause, type and fields, or as Parquet for analysis.
 
     The chain is proven up to the last record written. Of a damaged journal nothing is written, unless --to stops before the first wrong
     record, which `flatbook journal verify` names.
 
+    Parquet is of a journal that is closed: --unsealed takes what is proven of one that is not, up to --to where that is given.
+
     Example: [bold]flatbook journal export day.journal --types Fill,Decision --out fills.jsonl[/bold]
+
+    Example: [bold]flatbook journal export day.journal --parquet history[/bold]
     """
     from flatbook.cli.journal_files import Wanted, export_journal  # noqa: PLC0415 - heavy imports wait
 
-    export_journal(Wanted(journal=path, out=out, first=first, last=last, types=types))
+    export_journal(
+        Wanted(journal=path, out=out, parquet=parquet, first=first, last=last, types=types, unsealed=unsealed)
+    )
 
 
 @journal_app.command()

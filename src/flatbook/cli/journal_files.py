@@ -22,10 +22,12 @@ class Wanted:
     """What was asked for; None: all."""
 
     journal: Path
-    out: Path
+    out: Path | None  # lines of JSON; exactly one of the two is given
+    parquet: Path | None
     first: int | None  # numbers of records
     last: int | None
     types: str | None  # with commas between
+    unsealed: bool
 
 
 def verify_journal(path: Path, head: str | None) -> None:
@@ -70,7 +72,14 @@ def export_journal(wanted: Wanted) -> None:
         A record up to the last one wanted is not what was written.
     """
     types = _types(wanted)
-    draft = wanted.out.with_name(wanted.out.name + ".part")
+    if wanted.parquet is not None:
+        _export_parquet(wanted, wanted.parquet, types)
+    elif wanted.out is not None:
+        _export_lines(wanted, wanted.out, types)
+
+
+def _export_lines(wanted: Wanted, out: Path, types: frozenset[str]) -> None:
+    draft = out.with_name(out.name + ".part")
     count = 0
     with Console(stderr=True).status("writing the records …"):
         try:
@@ -80,10 +89,31 @@ def export_journal(wanted: Wanted) -> None:
                 ):
                     file.write(line + b"\n")
                     count += 1
-            draft.replace(wanted.out)
+            draft.replace(out)
         finally:
             draft.unlink(missing_ok=True)
-    typer.echo(f"{count} record{'' if count == 1 else 's'} of {wanted.journal} in {wanted.out}")
+    typer.echo(f"{count} record{'' if count == 1 else 's'} of {wanted.journal} in {out}")
+
+
+def _export_parquet(wanted: Wanted, folder: Path, types: frozenset[str]) -> None:
+    from flatbook.journal.parquet import export_parquet  # noqa: PLC0415 - polars takes 0.15 s that only Parquet pays
+
+    with Console(stderr=True).status("proving the chain, writing the tables …"):
+        written = export_parquet(
+            wanted.journal,
+            folder,
+            first=wanted.first or 1,
+            last=wanted.last,
+            types=types,
+            unsealed=wanted.unsealed,
+        )
+    count = sum(written.rows.values())
+    typer.echo(
+        f"{count} record{'' if count == 1 else 's'} of {wanted.journal} in {written.files} files of {folder}"
+    )
+    for kind, rows in written.rows.items():
+        typer.echo(f"{kind:<22} {rows}")
+    typer.echo(f"head {written.head}")
 
 
 def _head(text: str) -> bytes:
@@ -111,7 +141,7 @@ def _types(wanted: Wanted) -> frozenset[str]:
     files = {"JOURNAL": wanted.journal} | {
         f"JOURNAL's {what}": beside(wanted.journal, what) for what in ("wal", "shm", "journal")
     }
-    faults = faults_of_outputs(files, {"--out": wanted.out})
+    faults = faults_of_outputs(files, {"--out": wanted.out}) + _faults_of_choice(wanted)
     known = {fact.__name__ for fact in get_args(Fact)} | {DECISION_TYPE}
     names = (
         frozenset() if wanted.types is None else frozenset(name.strip() for name in wanted.types.split(","))
@@ -136,3 +166,24 @@ def _types(wanted: Wanted) -> frozenset[str]:
         )
     fail_on(faults)
     return names
+
+
+def _faults_of_choice(wanted: Wanted) -> list[Fault]:
+    """Of the two outputs exactly one, and --unsealed with Parquet alone."""
+    faults = []
+    if (wanted.out is None) == (wanted.parquet is None):
+        faults.append(
+            Fault(
+                where="--out, --parquet",
+                found="neither" if wanted.out is None else "both",
+                expected="one of them",
+                action="say whether to write lines of JSON (--out FILE) or Parquet (--parquet DIR)",
+            )
+        )
+    if wanted.unsealed and wanted.parquet is None:
+        faults.append(
+            Fault(
+                where="--unsealed", found="it without --parquet", expected="--parquet", action="leave it out"
+            )
+        )
+    return faults

@@ -7,6 +7,7 @@ from flatbook.engine.decision import decision_of, encode_decision
 from flatbook.engine.state import State
 from flatbook.engine.step import step
 from flatbook.journal.replay import Decision, Source, read_records
+from flatbook.journal.state_file import Kept
 from flatbook.journal.store import Journal
 from flatbook.model.errors import JournalError
 
@@ -25,7 +26,11 @@ class Redecided:
 
 
 def redecide(
-    source: Source, *, until: int | None = None, told: Callable[[int], object] = lambda _: None
+    source: Source,
+    *,
+    until: int | None = None,
+    told: Callable[[int], object] = lambda _: None,
+    kept: Kept | None = None,
 ) -> Redecided:
     """Take every fact again in a fresh engine and compare each decision to the byte.
 
@@ -35,6 +40,8 @@ def redecide(
         The last record to take.
     told : callable
         Called with the number of a record now and then, and after each cycle.
+    kept : Kept, optional
+        A state to go on from, which is used up: only what follows its record is taken.
 
     Raises
     ------
@@ -43,11 +50,11 @@ def redecide(
     FlatbookError
         The engine refuses a fact, as it did when the journal was written.
     """
-    state = State()
+    state, after = (State(), 0) if kept is None else (kept.state, kept.sequence)
     waiting: dict[int, bytes] = {}
     different: list[int] = []
     events = decisions = 0
-    for record in read_records(source, until):
+    for record in read_records(source, until, after):
         if isinstance(record, Decision):
             decisions += 1
             if waiting.pop(record.sequence_of_cause, None) != record.payload:
@@ -68,8 +75,8 @@ def redecide(
     )
 
 
-def restore(journal: Journal) -> Redecided:
-    """Bring a resumed journal and an engine to where they stood, and record what the crash left undecided.
+def restore(journal: Journal, kept: Kept | None = None) -> Redecided:
+    """Bring a resumed journal and an engine to where they stood, from `kept` on, and record what the crash left undecided.
 
     Orders of a decision that is recorded only now never left for a venue, those of the last one before it may have:
     ask each venue for its open orders before quoting again.
@@ -79,7 +86,7 @@ def restore(journal: Journal) -> Redecided:
     JournalError
         The chain is broken, the disk failed, or a decision comes out differently: another build wrote it.
     """
-    found = redecide(journal)
+    found = redecide(journal, kept=kept)
     if found.different:
         msg = (
             f"{len(found.different)} of {found.decisions} decisions come out differently, the first after event "

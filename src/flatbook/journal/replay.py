@@ -42,13 +42,15 @@ class Verification:
     manifest: dict[str, str]
 
 
-def read_records(source: Source, until: int | None = None) -> Iterator[Fact | Decision]:
+def read_records(source: Source, until: int | None = None, after: int = 0) -> Iterator[Fact | Decision]:
     """Every fact and decision in order, each proven by the chain before it is given.
 
     Parameters
     ----------
     until : int, optional
         Stop after the record of this number, and prove nothing beyond it.
+    after : int
+        Records up to this number are proven, and not given.
 
     Raises
     ------
@@ -56,7 +58,8 @@ def read_records(source: Source, until: int | None = None) -> Iterator[Fact | De
         Naming the first record that is wrong, after those before it were given.
     """
     for record in _proven(source, until):
-        yield _fact(record) if record.kind == EVENT else _decision(record)
+        if record.sequence > after:
+            yield _fact(record) if record.kind == EVENT else _decision(record)
 
 
 def read_facts(source: Source) -> Iterator[Fact]:

@@ -2,7 +2,7 @@
 
 One SQLite file in write-ahead-log mode, synced at each commit. The writer holds SQLite's write lock while it lives,
 so a second writer is refused while readers stay welcome. After the first failure to write it refuses everything;
-`resume` goes on where the last commit ended.
+`resume` goes on where the last commit ended. It takes no lock of its own: one thread at a time, whichever that is.
 Source: sqlite.org/wal.html, sqlite.org/pragma.html.
 """
 
@@ -293,7 +293,9 @@ def _claim(path: Path) -> None:
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:" if path is None else path, isolation_level=None, timeout=0.0)
+    connection = sqlite3.connect(
+        ":memory:" if path is None else path, isolation_level=None, timeout=0.0, check_same_thread=False
+    )
     _set_up(connection)
     return connection
 
@@ -301,7 +303,11 @@ def _connect(path: Path | None) -> sqlite3.Connection:
 def _connect_again(path: Path) -> sqlite3.Connection:
     """The write lock on a journal that is there already, and an empty log to go on with."""
     connection = sqlite3.connect(
-        f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_WAIT_FOR_READERS_S
+        f"{path.resolve().as_uri()}?mode=rw",
+        uri=True,
+        isolation_level=None,
+        timeout=_WAIT_FOR_READERS_S,
+        check_same_thread=False,
     )
     try:
         _set_up(connection)

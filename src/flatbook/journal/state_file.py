@@ -1,0 +1,188 @@
+"""The engine's state in a file, so that a start need not take a whole journal again.
+
+The file names the record after which the state stood, and that record's link: it is used only with the journal that has both, by the
+build that wrote it. What follows that record is taken again and each decision compared to the byte, so that a state that is not what
+it says is found out; the journal alone remains the truth, and a state that cannot be used costs time and nothing else.
+
+Written with pickle, protocol 5, and read by a reader that makes nothing but values of the engine's own types, arrays and plain
+containers: docs.python.org/3/library/pickle.html#restricting-globals.
+"""
+
+import hashlib
+import io
+import os
+import pickle
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from flatbook.engine.state import State
+from flatbook.journal.layout import CHAIN_BYTES
+from flatbook.model.errors import FlatbookError
+
+_MAGIC = b"flatbook state 1"
+_DIGEST_BYTES = 32
+_PLAIN = frozenset(
+    {
+        ("builtins", "set"),
+        ("builtins", "frozenset"),
+        ("builtins", "slice"),
+        ("builtins", "complex"),
+        ("collections", "deque"),
+        ("collections", "OrderedDict"),
+        ("collections", "defaultdict"),
+        ("builtins", "int"),
+        ("builtins", "float"),
+        ("builtins", "list"),
+        ("builtins", "dict"),
+        ("decimal", "Decimal"),
+        ("datetime", "date"),
+        ("datetime", "datetime"),
+        ("copyreg", "_reconstructor"),
+        ("builtins", "object"),
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+        ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy.core.multiarray", "scalar"),
+        ("numpy._core.multiarray", "_reconstruct"),
+        ("numpy._core.multiarray", "scalar"),
+        ("numpy._core.numeric", "_frombuffer"),
+        ("numpy.core.numeric", "_frombuffer"),
+        ("msgspec._utils", "rebuild"),
+    }
+)
+
+
+class StateFileError(FlatbookError):
+    """A state that cannot be used."""
+
+
+class Kept(NamedTuple):
+    """A state, and where in its journal it stood."""
+
+    state: State
+    facts: int  # taken by then
+    sequence: int  # of the last record
+    head: bytes  # 32 bytes that stand for every record up to it
+
+
+def read_only(items: dict[Any, Any]) -> Mapping[Any, Any]:
+    """The items of a read-only mapping, which pickle cannot name, again as one."""
+    return MappingProxyType(items)
+
+
+class _Writer(pickle.Pickler):
+    """Knows read-only mappings too."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        """How to make `obj` again, where pickle does not know."""
+        if isinstance(obj, MappingProxyType):
+            return read_only, (dict(obj),)
+        return NotImplemented
+
+
+class _Reader(pickle.Unpickler):
+    """Makes only what a state is made of."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What a name in the bytes stands for."""
+        if (module, name) in _PLAIN:
+            return super().find_class(module, name)
+        if (module, name) == (__name__, read_only.__name__):
+            return read_only
+        if module.startswith("flatbook.") and "." not in name:
+            found = super().find_class(module, name)
+            if isinstance(found, type):
+                return found
+        msg = f"a state has no {module}.{name} in it"
+        raise pickle.UnpicklingError(msg)
+
+
+def dump_state(state: State) -> bytes:
+    """The state as bytes."""
+    out = io.BytesIO()
+    _Writer(out, protocol=5).dump(state)
+    return out.getvalue()
+
+
+def load_state(raw: bytes) -> State:
+    """The state in bytes of `dump_state`.
+
+    Raises
+    ------
+    StateFileError
+        They are none.
+    """
+    try:
+        state = _Reader(io.BytesIO(raw)).load()
+    except Exception as e:  # whatever bytes may do to a reader of objects
+        msg = f"no state of this build: {type(e).__name__}: {e}"
+        raise StateFileError(msg) from e
+    if not isinstance(state, State):
+        msg = f"no state, but a {type(state).__name__}"
+        raise StateFileError(msg)
+    return state
+
+
+def copy_of(state: State) -> State:
+    """Another state like this one, that shares nothing with it."""
+    return load_state(dump_state(state))
+
+
+def write_state(path: Path, kept: Kept, build: Mapping[str, str]) -> Callable[[], None]:
+    """Copy a state now, and return what puts the copy into the place of the one before, whenever that is.
+
+    Parameters
+    ----------
+    path : Path
+        Readable by its owner only.
+    kept : Kept
+    build : mapping of str to str
+        What wrote it; who reads it must be the same.
+    """
+    body = pickle.dumps((dict(build), kept.facts, kept.sequence, kept.head), protocol=5)
+    body = len(body).to_bytes(8, "little") + body + dump_state(kept.state)
+    return partial(_replace, path, body)
+
+
+def _replace(path: Path, body: bytes) -> None:
+    raw = _MAGIC + hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest() + body
+    draft = path.with_name(path.name + ".part")
+    handle = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def read_state(path: Path, build: Mapping[str, str]) -> Kept:
+    """The state in a file of `write_state`.
+
+    Raises
+    ------
+    StateFileError
+        There is none, it is damaged, or another build wrote it.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as e:
+        msg = f"state {path}: {e.strerror}"
+        raise StateFileError(msg) from e
+    start = len(_MAGIC) + _DIGEST_BYTES
+    body = raw[start:]
+    if raw[:start] != _MAGIC + hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest():
+        msg = f"state {path}: it is damaged, or of another format"
+        raise StateFileError(msg)
+    length = int.from_bytes(body[:8], "little")
+    told_build, facts, sequence, head = _Reader(io.BytesIO(body[8 : 8 + length])).load()
+    if told_build != dict(build):
+        msg = f"state {path}: another build wrote it"
+        raise StateFileError(msg)
+    assert len(head) == CHAIN_BYTES, "a head is a link"
+    return Kept(load_state(body[8 + length :]), facts, sequence, head)
