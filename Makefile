@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test sim check format lint types contracts bench bench-kernels surface-quality experiments clean
+.PHONY: help setup run test sim frontend check format lint types contracts bench bench-kernels surface-quality experiments clean
 
 help: ## Show the doors
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ test: $(READY) ## Run every test
 
 sim: $(READY) ## Run whole simulated days with every fault on: make sim SEEDS=200
 	$(BIN)/flatbook simtest --seeds $(SEEDS)
+
+frontend: ## Check, test and build the pages of the dashboard (needs Node 20 or later)
+	cd frontend && npm ci --no-audit --no-fund && npm test && npm run build
 
 check: format lint types contracts ## Format, lint, types and contracts, without tests
 

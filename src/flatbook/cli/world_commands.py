@@ -1,12 +1,16 @@
-"""The commands of the simulated world."""
+"""The commands of the simulated world, and of who may come in."""
 
 import typer
 
+from flatbook.cli.live_command import run
 from flatbook.cli.simtest_command import simtest
 from flatbook.cli.simulate_command import simulate
+from flatbook.cli.users_command import users_app
 
 
 def add_world_commands(app: typer.Typer) -> None:
     """Let an application know them."""
+    app.command()(run)
     app.command()(simulate)
     app.command()(simtest)
+    app.add_typer(users_app, name="users")

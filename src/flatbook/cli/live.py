@@ -1,0 +1,200 @@
+"""`flatbook run`: a desk at work, with a venue beside it where nobody names another, and its dashboard."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+import typer
+from rich.console import Console
+
+from flatbook.adapters.desk_file.read import read_desk
+from flatbook.adapters.scenario_file.read import read_scenario
+from flatbook.cli.live_page import Page, page_beside
+from flatbook.cli.simulate import find_scenario
+from flatbook.cli.warmup import warm_up
+from flatbook.live.log import Logger, LogWriter
+from flatbook.live.service import Service, Terms, run, service_of
+from flatbook.live.settings import LiveSettings, document_of, table_of
+from flatbook.live.snapshot import Mode
+from flatbook.live.venue_client import Address, VenueFeed, VenueSession
+from flatbook.live.venue_process import venue_beside
+from flatbook.model.errors import Fault, FaultsError, fail_on
+from flatbook.model.parameters import Desk, Limit
+from flatbook.sim.stage import Stage, staged
+
+_MOST_SPEED = 1_000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What was asked for; None: as the desk file says."""
+
+    desk: Path | None
+    scenario: str | None
+    venue: str | None
+    journal: Path | None
+    host: str | None
+    port: int | None
+    dashboard: bool
+    speed: float | None
+    seed: int | None
+    minutes: float | None
+    log: Path | None
+
+
+def run_live(wanted: Wanted) -> int:
+    """Run until Ctrl+C, SIGTERM or the end of the time; the exit code.
+
+    Raises
+    ------
+    FaultsError
+        Something in the inputs is wrong; nothing was started.
+    """
+    fail_on(_faults(wanted))
+    document = document_of(wanted.desk)
+    name = "the command line" if wanted.desk is None else wanted.desk.name
+    settings = _settings(wanted, table_of(document, "live", LiveSettings, name))
+    page = Page(document=document, name=name, host=wanted.host, port=wanted.port, on=wanted.dashboard)
+    log_file = Path(settings.log) if settings.log else None
+    if log_file is not None:
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+    with LogWriter(log_file, level=settings.log_level) as writer, contextlib.ExitStack() as stack:
+        desk, limits, stage = _desk_of(wanted, settings)
+        journal = Path(settings.journal)
+        warm_up(Console(stderr=True))
+        if stage is None:
+            host, port = settings.address
+        else:
+            journal = _free(journal)
+            typer.echo(
+                f"SYNTHETIC exchange: {stage.scenario.title} (seed {settings.seed}, speed {settings.speed:g})"
+            )
+            host, port = "127.0.0.1", stack.enter_context(venue_beside(stage, settings.seed, settings.speed))
+        terms = Terms(
+            desk=desk, limits=limits, settings=settings, journal=journal,
+            mode=Mode.SIMULATED,
+        )  # fmt: skip
+        typer.echo(f"journal   {journal}")
+        return asyncio.run(_main(terms, Address(host=host, port=port), page, wanted.minutes, writer.logger))
+
+
+async def _main(terms: Terms, address: Address, page: Page, minutes: float | None, log: Logger) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    feed = VenueFeed(address)
+    service = await service_of(
+        terms, feed, lambda opening: VenueSession(address, opening.table, terms.desk.orders.venue), log
+    )
+    if minutes is not None:
+        loop.call_later(60.0 * minutes, stop.set)
+    ended = asyncio.create_task(_stop_at_close(service, stop))
+    try:
+        code = await run(service, stop, _beside(service, page, terms, log))
+    finally:
+        ended.cancel()
+        await asyncio.gather(ended, return_exceptions=True)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+    _say_goodbye(service, code)
+    return code
+
+
+def _beside(service: Service, page: Page, terms: Terms, log: Logger) -> Callable[[], Awaitable[None]]:
+    async def serve() -> None:
+        await page_beside(service, page, terms, log)
+
+    return serve
+
+
+async def _stop_at_close(service: Service, stop: asyncio.Event) -> None:
+    await service.desk.feed_ended.wait()
+    typer.echo("the market closed")
+    stop.set()
+
+
+def _say_goodbye(service: Service, code: int) -> None:
+    picture, core = service.desk.watch.picture, service.desk.core
+    half, most = picture.latency.percentiles_us()
+    words = {
+        0: "stopped in order",
+        1: "stopped; orders may be left at the venue",
+        3: "FAILED; orders were cancelled as far as the line took them",
+    }
+    typer.echo(
+        f"{words[code]}: {core.process.facts:,d} facts, {core.process.decisions:,d} cycles, {picture.fills:,d} fills; "
+        f"tick to decision p50 {half / 1e3:,.2f} ms, p99 {most / 1e3:,.2f} ms"
+    )
+
+
+def _desk_of(wanted: Wanted, settings: LiveSettings) -> tuple[Desk, tuple[Limit, ...], Stage | None]:
+    """The desk and its limits, and the stage of a venue of our own."""
+    if settings.venue:
+        if wanted.desk is None:
+            fault = Fault(
+                where="DESK",
+                found="nothing",
+                expected="a desk file beside --venue",
+                action="name the desk file",
+            )
+            raise FaultsError([fault])
+        file = read_desk(wanted.desk)
+        return file.desk, file.limits, None
+    world = read_scenario(world_file(settings.scenario))
+    mine = world.desk if wanted.desk is None else read_desk(wanted.desk)
+    stage = staged(world.scenario, mine.desk, mine.limits, world.recording())
+    return stage.desk, stage.limits, stage
+
+
+def world_file(name: str) -> Path:
+    """The file of a shipped world, those that are only run in real time too, or of a path."""
+    shipped = Path(str(files("flatbook.sim") / "scenarios" / f"{Path(name).name}.toml"))
+    return shipped if Path(name).name == name and shipped.is_file() else find_scenario(name)
+
+
+def _settings(wanted: Wanted, settings: LiveSettings) -> LiveSettings:
+    told = {
+        "scenario": wanted.scenario,
+        "venue": wanted.venue,
+        "journal": None if wanted.journal is None else str(wanted.journal),
+        "speed": wanted.speed,
+        "seed": wanted.seed,
+        "log": None if wanted.log is None else str(wanted.log),
+    }
+    changes = {key: value for key, value in told.items() if value is not None}
+    return msgspec.structs.replace(settings, **changes)
+
+
+def _free(path: Path) -> Path:
+    """A world of our own begins anew, and so does its journal: the first name that no file has."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
+
+
+def _faults(wanted: Wanted) -> list[Fault]:
+    checks = (
+        ("--speed", wanted.speed, wanted.speed is None or 0.0 < wanted.speed <= _MOST_SPEED, f"above 0, at most {_MOST_SPEED:g}"),
+        ("--minutes", wanted.minutes, wanted.minutes is None or 0.0 < wanted.minutes < float("inf"), "above 0"),
+        ("--seed", wanted.seed, wanted.seed is None or 0 <= wanted.seed < 2**62, "0 or above"),
+        ("--port", wanted.port, wanted.port is None or 0 <= wanted.port < 65_536, "0 to 65535"),
+        (
+            "--venue",
+            wanted.venue,
+            wanted.venue is None or wanted.venue.rpartition(":")[2].isdigit(),
+            "host:port",
+        ),
+    )  # fmt: skip
+    return [
+        Fault(where=where, found=f"{found}", expected=expected, action="correct it")
+        for where, found, fine, expected in checks
+        if not fine
+    ]

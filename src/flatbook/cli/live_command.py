@@ -1,0 +1,56 @@
+"""What `flatbook run` may be asked, without the service that answers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    desk: Annotated[
+        Path | None,
+        typer.Argument(help="A desk file with [live] and [dashboard]; left out: the shipped live demo."),
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="World of the venue in this machine: a shipped name or a file.")
+    ] = None,
+    venue: Annotated[
+        str | None,
+        typer.Option(
+            help="host:port of a venue that runs already; left out: one is started beside the desk."
+        ),
+    ] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where everything is recorded. With --venue a journal that is there is gone on with."
+        ),
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address of the dashboard.")] = None,
+    port: Annotated[int | None, typer.Option(help="Its port; 0: any that is free.")] = None,
+    dashboard: Annotated[bool, typer.Option(help="Serve the dashboard.")] = True,
+    speed: Annotated[float | None, typer.Option(help="Market seconds in a second.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the world.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop in order after so many minutes; left out: on Ctrl+C.")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(help="File of the log, one JSON object a line.")] = None,
+) -> None:
+    """Run the desk all day: market data and fills in, journal first, decisions out, and a dashboard that shows why.
+
+    Without arguments it trades with a SYNTHETIC exchange beside it, on invented prices: nothing leaves this machine. Twenty seconds
+    after the start customers begin to buy calls; watch exposure, quotes, hedges and offsets answer.
+
+    Ctrl+C stops in order: every order is cancelled, the venue's word is waited for, and the journal is sealed. Exit codes: 0 stopped in
+    order, 1 orders may be left at the venue, 2 bad input, 3 the desk failed and cancelled what it could.
+
+    Examples: [bold]flatbook run[/bold]; [bold]flatbook run --speed 20 --minutes 5 --no-dashboard[/bold];
+    [bold]flatbook run desk.toml --venue 127.0.0.1:9100 --journal desk.journal[/bold]
+    """
+    from flatbook.cli.live import Wanted, run_live  # noqa: PLC0415 - heavy imports wait until a command needs them
+
+    wanted = Wanted(
+        desk=desk, scenario=scenario, venue=venue, journal=journal, host=host, port=port, dashboard=dashboard,
+        speed=speed, seed=seed, minutes=minutes, log=log,
+    )  # fmt: skip
+    raise SystemExit(run_live(wanted))

@@ -1,0 +1,327 @@
+"""What an operator may do, as the fact it becomes: bodies of requests in, facts of the core out. Nothing is sent here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+from msgspec.structs import replace as with_terms
+from pydantic import Field
+
+from flatbook.dashboard.security.bodies import Line, StrictBody, Why
+from flatbook.engine.cycle import Cycle
+from flatbook.limits.check import LimitStanding
+from flatbook.live.operator import Change, OperatorFact, Preview
+from flatbook.live.snapshot import Snapshot
+from flatbook.model.errors import FlatbookError
+from flatbook.model.events import LimitOverridden, LimitsSet
+from flatbook.model.order_events import KillScope, KillSet
+from flatbook.model.quoting_events import ProtectionReset
+
+_MINUTE_NS = 60_000_000_000
+_NOW_NS = 0  # the desk's clock sets it
+LIMIT_MAX = 1e15
+LimitHard = Annotated[
+    float, Field(gt=0.0, le=LIMIT_MAX, description="In the unit that ends the limit's name.")
+]
+
+
+class ActionError(FlatbookError):
+    """An action on something that is not there, or no longer as it was shown."""
+
+
+class StopBody(StrictBody):
+    """A scope in which trading stops or goes on."""
+
+    scope: Literal["desk", "venue", "underlying", "class"]
+    name: Annotated[str, Field(max_length=200)] = ""  # empty for the desk
+    why: Why
+
+
+class PullBody(StrictBody):
+    """A class whose quotes go away."""
+
+    option_class: Line
+    why: Why
+
+
+class LimitBody(StrictBody):
+    """Another hard limit for good."""
+
+    limit: Line
+    limit_hard: LimitHard
+    shown: LimitHard | None = None  # what the person saw; where it is no longer so, nothing is changed
+    why: Why
+
+
+class OverrideBody(LimitBody):
+    """Another hard limit for a time."""
+
+    minutes: Annotated[int, Field(ge=1, le=1_440)]
+
+
+class OverrideEndBody(StrictBody):
+    """An override that ends now."""
+
+    limit: Line
+    why: Why
+
+
+class ResetBody(StrictBody):
+    """A protection that is armed again."""
+
+    scope: Line  # as venue/rule/key
+    why: Why
+
+
+class HedgeBody(StrictBody):
+    """A proposed hedge that waits for a person."""
+
+    hedge_id: Line  # as SPX:1207
+    approve: bool
+    why: Why
+
+
+class AlertBody(StrictBody):
+    """An alert that a person has seen."""
+
+    alert_id: Line
+    why: Why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a person wants."""
+
+    action: str
+    target: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent(Wish):
+    """What becomes a fact: it is made when the thing is done, from what holds then."""
+
+    make: Callable[
+        [Snapshot | None, str], OperatorFact
+    ]  # from the newest snapshot and the name of the person
+    loosens: Callable[
+        [Snapshot | None], float
+    ]  # by how many percent; 0: it does not; inf: it lets trading go on
+
+
+def stop(body: StopBody, action: str, on: bool) -> Intent:
+    """Stop trading in a scope, or let it go on."""
+
+    def make(snapshot: Snapshot | None, who: str) -> KillSet:
+        if on and snapshot is not None:
+            _demand_known(body, snapshot.cycle)
+        return KillSet(
+            received_ns=_NOW_NS,
+            scope=KillScope(body.scope),
+            name=body.name,
+            on=on,
+            owner=who,
+            reason=body.why,
+        )
+
+    target = f"{body.scope} {body.name}".strip()
+    return Intent(
+        action=action, target=target, why=body.why, make=make, loosens=lambda _: 0.0 if on else float("inf")
+    )
+
+
+def pull(body: PullBody) -> Intent:
+    """Take the quotes of one class away."""
+    return stop(StopBody(scope="class", name=body.option_class, why=body.why), "pull", on=True)
+
+
+def override(body: OverrideBody) -> Intent:
+    """Put another hard limit in place of one for a time."""
+
+    def make(snapshot: Snapshot | None, who: str) -> LimitOverridden:
+        now = _shown(snapshot)
+        _demand_as_shown(_standing_of(now.cycle, body.limit), body.shown, body.limit)
+        return LimitOverridden(
+            received_ns=_NOW_NS,
+            limit=body.limit,
+            limit_hard=body.limit_hard,
+            owner=who,
+            reason=body.why,
+            until_ns=now.at_ns + body.minutes * _MINUTE_NS,
+        )
+
+    target = f"{body.limit} to {body.limit_hard:g} for {body.minutes} min"
+    return Intent(
+        action="limit override",
+        target=target,
+        why=body.why,
+        make=make,
+        loosens=lambda snapshot: _raised_pct(snapshot, body.limit, body.limit_hard),
+    )
+
+
+def end_override(body: OverrideEndBody) -> Intent:
+    """End what stands in place of a limit."""
+
+    def make(snapshot: Snapshot | None, who: str) -> LimitOverridden:
+        now = _shown(snapshot)
+        if _standing_of(now.cycle, body.limit).override is None:
+            msg = f"limit {body.limit}: nothing overrides it"
+            raise ActionError(msg)
+        set_hard = _standing_of(now.cycle, body.limit).limit.limit_hard
+        return LimitOverridden(
+            received_ns=_NOW_NS, limit=body.limit, limit_hard=set_hard, owner=who, reason=body.why, until_ns=0
+        )
+
+    return Intent(
+        action="limit override end",
+        target=body.limit,
+        why=body.why,
+        make=make,
+        loosens=lambda snapshot: _raised_pct(snapshot, body.limit, None),
+    )
+
+
+def change(body: LimitBody) -> Intent:
+    """Set one limit anew; all overrides end with it."""
+
+    def make(snapshot: Snapshot | None, who: str) -> LimitsSet:
+        cycle = _shown(snapshot).cycle
+        _demand_as_shown(_standing_of(cycle, body.limit), body.shown, body.limit)
+        limits = tuple(
+            with_terms(one, limit_hard=body.limit_hard) if one.name == body.limit else one
+            for one in cycle.limits.limits
+        )
+        return LimitsSet(received_ns=_NOW_NS, limits=limits, by=who)
+
+    return Intent(
+        action="limit change",
+        target=f"{body.limit} to {body.limit_hard:g}",
+        why=body.why,
+        make=make,
+        loosens=lambda snapshot: max(
+            _raised_pct(snapshot, body.limit, body.limit_hard), _raised_by_ending(snapshot, body.limit)
+        ),
+    )
+
+
+def reset(body: ResetBody) -> Intent:
+    """Arm a protection again."""
+
+    def make(_: Snapshot | None, _who: str) -> ProtectionReset:
+        return ProtectionReset(received_ns=_NOW_NS, scope=body.scope)
+
+    return Intent(
+        action="protection reset", target=body.scope, why=body.why, make=make, loosens=lambda _: 0.0
+    )
+
+
+def hedge(body: HedgeBody) -> Wish:
+    """Approve a proposed hedge, or reject it."""
+    return Wish(
+        action="hedge approved" if body.approve else "hedge rejected", target=body.hedge_id, why=body.why
+    )
+
+
+def acknowledge(body: AlertBody) -> Wish:
+    """Say that an alert was seen."""
+    return Wish(action="alert acknowledged", target=body.alert_id, why=body.why)
+
+
+def preview_hedge(body: HedgeBody, snapshot: Snapshot | None) -> Preview:
+    """What a proposed hedge removes, costs and leaves, as the newest cycle proposes it.
+
+    Raises
+    ------
+    ActionError
+        Nothing is proposed for its underlying any more.
+    """
+    cycle = _shown(snapshot).cycle
+    underlying, _, at = body.hedge_id.rpartition(":")
+    found = next((one for one in cycle.hedges if one.underlying == underlying and one.legs), None)
+    if found is None:
+        msg = f"hedge {body.hedge_id}: nothing is proposed for {underlying or body.hedge_id} now"
+        raise ActionError(msg)
+    legs = ", ".join(
+        f"{'buy' if leg.quantity > 0 else 'sell'} {abs(leg.quantity)} {leg.symbol}" for leg in found.legs
+    )
+    older = () if at == str(cycle.sequence) else (f"the numbers are those of cycle {cycle.sequence}",)
+    return Preview(
+        text=f"{legs}: {found.reason}" if body.approve else f"rejected: {legs}",
+        changes=(
+            Change(name="cost", before=0.0, after=found.cost_usd if body.approve else 0.0, unit="USD"),
+            Change(
+                name=f"delta of {underlying}",
+                before=found.delta_before_usd,
+                after=found.delta_after_usd if body.approve else found.delta_before_usd,
+                unit="USD of a 100 % move",
+            ),
+            Change(
+                name=f"standard deviation of {underlying} over the holding time",
+                before=found.deviation_before_usd,
+                after=found.deviation_after_usd if body.approve else found.deviation_before_usd,
+                unit="USD",
+            ),
+        ),
+        warnings=older,
+        cycle=cycle.sequence,
+    )
+
+
+def with_second(intent: Intent, second: str) -> Intent:
+    """The same, once a second person has agreed."""
+    return replace(intent, why=f"{intent.why} (second person: {second})")
+
+
+def _shown(snapshot: Snapshot | None) -> Snapshot:
+    if snapshot is None:
+        msg = "the desk has shown nothing yet; wait until it has started"
+        raise ActionError(msg)
+    return snapshot
+
+
+def _standing_of(cycle: Cycle, name: str) -> LimitStanding:
+    found = next((one for one in cycle.standing.limits if one.limit.name == name), None)
+    if found is None:
+        names = ", ".join(one.limit.name for one in cycle.standing.limits[:20]) or "none at all"
+        msg = f"limit {name!r}: there is no such limit; name one of: {names}"
+        raise ActionError(msg)
+    return found
+
+
+def _set_hard(one: LimitStanding) -> float:
+    """What was set, or stands in its place for a time: tightening apart."""
+    return one.override.limit_hard if one.override is not None else one.limit.limit_hard
+
+
+def _demand_as_shown(one: LimitStanding, shown: float | None, name: str) -> None:
+    if shown is not None and shown != _set_hard(one):
+        msg = f"limit {name}: it is {_set_hard(one):g} by now, no longer {shown:g}; look again"
+        raise ActionError(msg)
+
+
+def _raised_pct(snapshot: Snapshot | None, name: str, limit_hard: float | None) -> float:
+    """By how many percent a limit would be looser than it stands; with None once its override ends. Unknown counts as all."""
+    if snapshot is None:
+        return float("inf")
+    found = next((one for one in snapshot.cycle.standing.limits if one.limit.name == name), None)
+    if found is None:
+        return float("inf")
+    after = found.limit.limit_hard if limit_hard is None else limit_hard
+    return max(0.0, (after / _set_hard(found) - 1.0) * 100.0)
+
+
+def _raised_by_ending(snapshot: Snapshot | None, but: str) -> float:
+    """The most that any other limit loosens when all overrides end."""
+    if snapshot is None:
+        return float("inf")
+    names = (one.limit.name for one in snapshot.cycle.standing.limits if one.override is not None)
+    return max((_raised_pct(snapshot, name, None) for name in names if name != but), default=0.0)
+
+
+def _demand_known(body: StopBody, cycle: Cycle) -> None:
+    """Refuse to stop what is not there: the person would believe that it stopped."""
+    known = {"underlying": cycle.table.underlyings, "class": cycle.table.classes}.get(body.scope)
+    if known is not None and body.name not in known:
+        msg = f"{body.scope} {body.name!r}: there is none; name one of: {', '.join(known[:50])}"
+        raise ActionError(msg)

@@ -1,0 +1,213 @@
+"""The operator's door of a live desk: what a person says is held against the state, told through the one task, and answered once durable."""
+
+from collections.abc import Iterable
+from math import nan
+
+import numpy as np
+from msgspec.structs import replace
+
+from flatbook.engine.cycle import Cycle
+from flatbook.engine.state import State
+from flatbook.engine.step import step
+from flatbook.journal.state_file import copy_of
+from flatbook.live.desk import LiveDesk
+from flatbook.live.operator import Change, OperatorFact, Preview
+from flatbook.live.validity import refuse_misnamed
+from flatbook.model.errors import FlatbookError
+from flatbook.model.events import (
+    CapitalReported,
+    CycleDue,
+    DeskSet,
+    FastMarketSet,
+    LimitOverridden,
+    LimitsSet,
+)
+from flatbook.model.measures import Measure
+from flatbook.model.operator_events import OperatorActed
+from flatbook.model.order_events import KillSet
+from flatbook.quoting.ticks import NO_PRICE
+
+_TRIED = (DeskSet, LimitsSet)  # what may be wrong in more ways than its names tell
+_CHANGED = 0.005  # of a utilisation, from which on it is told
+
+
+class LiveOperator:
+    """`live.operator.OperatorPort` of one desk."""
+
+    def __init__(self, desk: LiveDesk) -> None:
+        self._desk = desk
+
+    async def submit(self, fact: OperatorFact, *, who: str, why: str) -> int:
+        """Put a fact through journal and core; its sequence once it is durable."""
+        fact = self._signed(fact, who, why)
+        refuse_misnamed(self._state, fact)
+        if isinstance(fact, _TRIED):
+            self._tried(fact)
+        return await self._desk.say(fact)
+
+    async def decide_hedge(self, hedge_id: str, approve: bool, *, who: str, why: str) -> int:
+        """Refused: this desk's hedges wait for nobody."""
+        _demand_person(who, why)
+        name = hedge_id.partition(":")[0]
+        what = "approved" if approve else "rejected"
+        msg = (
+            f"hedge {hedge_id!r} cannot be {what}: hedges of this desk leave as soon as they are decided; to hold {name or 'one'} "
+            "back, kill its underlying, under which hedges only reduce"
+        )
+        raise FlatbookError(msg)
+
+    def preview(self, fact: OperatorFact) -> Preview:
+        """What a fact would change: decided twice on copies of the state, with it and without."""
+        refuse_misnamed(self._state, fact)
+        if isinstance(fact, OperatorActed):
+            return Preview(text="It is recorded, and changes nothing.", changes=(), cycle=self._sequence)
+        before, after = self._decided(None), self._decided(fact)
+        changes = tuple(_changes(before, after))
+        return Preview(
+            text=_text(fact, before, after),
+            changes=changes,
+            warnings=tuple(_warnings(fact, after)),
+            cycle=self._sequence,
+        )
+
+    async def acknowledge(self, alert_id: str, *, who: str) -> None:
+        """A person has seen an alert."""
+        self._desk.watch.picture.alerts.acknowledge(alert_id, who)
+
+    @property
+    def _state(self) -> State:
+        return self._desk.core.state
+
+    @property
+    def _sequence(self) -> int:
+        cycle = self._desk.core.last_cycle
+        return 0 if cycle is None else cycle.sequence
+
+    def _signed(self, fact: OperatorFact, who: str, why: str) -> OperatorFact:
+        """The fact with who says it, and why, where it has room for that."""
+        _demand_person(who, why)
+        now_ns = self._desk.core.clock.now_ns()
+        match fact:
+            case KillSet() | LimitOverridden():
+                return replace(fact, received_ns=now_ns, owner=who, reason=why)
+            case DeskSet() | LimitsSet():
+                return replace(fact, received_ns=now_ns, by=who)
+            case FastMarketSet():
+                return replace(fact, received_ns=now_ns, reason=why)
+            case CapitalReported():
+                return replace(fact, received_ns=now_ns)
+            case _:
+                return replace(fact, received_ns=now_ns)
+
+    def _tried(self, fact: OperatorFact) -> Cycle:
+        """The cycle that would follow; raises FlatbookError where the engine could not go on."""
+        try:
+            return self._decided(fact)
+        except FlatbookError:
+            raise
+        except Exception as e:
+            msg = f"{type(fact).__name__}: the desk could not decide after it ({type(e).__name__}: {e})"
+            raise FlatbookError(msg) from e
+
+    def _decided(self, fact: OperatorFact | None) -> Cycle:
+        state = copy_of(self._state)
+        now_ns = self._desk.core.clock.now_ns()
+        if fact is not None:
+            step(state, replace(fact, received_ns=now_ns, sequence=0))
+        cycle = step(state, CycleDue(received_ns=now_ns, reason="preview", refit=False))
+        assert cycle is not None, "a cycle that is due is decided"
+        return cycle
+
+
+def _demand_person(who: str, why: str) -> None:
+    if not (who.strip() and why.strip()):
+        msg = f"an operator's word needs who says it and why, was {who!r} and {why!r}"
+        raise FlatbookError(msg)
+
+
+def _changes(before: Cycle, after: Cycle) -> Iterable[Change]:
+    for name, find, unit in (
+        ("quotes shown", _quoted, "sides"),
+        ("contracts quoted", _contracts, "contracts"),
+        ("orders that leave now", _orders, "orders"),
+        ("cancels that leave now", _cancels, "cancels"),
+        ("hedges proposed", _hedged_usd, "USD of delta"),
+    ):
+        was, now = find(before), find(after)
+        if was != now:
+            yield Change(name=name, before=was, after=now, unit=unit)
+    used = {one.limit.name: one.utilisation for one in before.standing.limits}
+    left = {one.limit.name: one.utilisation for one in after.standing.limits}
+    for name in [*left, *(gone for gone in used if gone not in left)]:
+        was, now = used.get(name, nan), left.get(name, nan)
+        if was != now and not (abs(now - was) < _CHANGED or (np.isnan(was) and np.isnan(now))):
+            yield Change(name=f"limit {name}", before=100.0 * was, after=100.0 * now, unit="% of limit")
+    for name, old in ((one.limit.name, one.limit_hard) for one in before.standing.limits):
+        new = next((one.limit_hard for one in after.standing.limits if one.limit.name == name), nan)
+        if old != new:
+            yield Change(name=f"hard limit of {name}", before=old, after=new, unit="its own")
+
+
+def _quoted(cycle: Cycle) -> float:
+    if _stopped(cycle):
+        return 0.0
+    return float(
+        np.count_nonzero(cycle.quotes.bid != NO_PRICE) + np.count_nonzero(cycle.quotes.ask != NO_PRICE)
+    )
+
+
+def _contracts(cycle: Cycle) -> float:
+    return 0.0 if _stopped(cycle) else float(cycle.quotes.bid_size.sum() + cycle.quotes.ask_size.sum())
+
+
+def _stopped(cycle: Cycle) -> bool:
+    """Whether nothing at all is quoted."""
+    return cycle.outgoing is not None and bool(
+        (cycle.outgoing.stopped.rows | cycle.outgoing.stopped.halted).all()
+    )
+
+
+def _orders(cycle: Cycle) -> float:
+    commands = None if cycle.outgoing is None else cycle.outgoing.commands
+    return 0.0 if commands is None else float(np.count_nonzero(~commands.cancels))
+
+
+def _cancels(cycle: Cycle) -> float:
+    commands = None if cycle.outgoing is None else cycle.outgoing.commands
+    return 0.0 if commands is None else float(np.count_nonzero(commands.cancels))
+
+
+def _hedged_usd(cycle: Cycle) -> float:
+    return float(sum(abs(one.delta_after_usd - one.delta_before_usd) for one in cycle.hedges))
+
+
+def _text(fact: OperatorFact, before: Cycle, after: Cycle) -> str:
+    """The change in one sentence, in money where there is any."""
+    delta = float(np.nansum(np.abs(after.exposure.by_underlying[:, Measure.DELTA_USD])))
+    match fact:
+        case KillSet() if fact.on:
+            scope = f"{fact.scope.value} {fact.name}".strip()
+            return f"Every quote of {scope} is cancelled at once; {delta:,.0f} $ of delta stays, and hedges only reduce it."
+        case KillSet():
+            scope = f"{fact.scope.value} {fact.name}".strip()
+            return f"{scope} may be quoted again as soon as nothing else holds it back."
+        case LimitOverridden():
+            old = next(
+                (one.limit_hard for one in before.standing.limits if one.limit.name == fact.limit), nan
+            )
+            return f"{fact.limit}: {old:,.0f} becomes {fact.limit_hard:,.0f} until the override ends."
+        case LimitsSet():
+            return f"{len(fact.limits)} limits replace all there are, and end every override."
+        case CapitalReported():
+            return f"{fact.source} is taken to ask for {fact.requirement_usd:,.0f} $ of capital."
+        case _:
+            return "The desk decides anew, with this."
+
+
+def _warnings(fact: OperatorFact, after: Cycle) -> Iterable[str]:
+    if isinstance(fact, KillSet) and fact.on:
+        yield "Killed is not flat: positions stay, and orders count until the venue says that they are dead."
+    if isinstance(fact, LimitsSet | LimitOverridden):
+        over = [one.limit.name for one in after.standing.limits if not one.utilisation <= 1.0]
+        if over:
+            yield f"Beyond their hard limit then: {', '.join(over)}."

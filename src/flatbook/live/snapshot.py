@@ -1,0 +1,169 @@
+"""What a reader is shown of a live desk: one immutable picture for each publication.
+
+The cycle carries every measurement and decision; beside it stands what only the shell knows: fills and orders as rows, the story,
+alerts, queues and how long a decision took. A number that nobody knows is NaN, and a reader never shows it as 0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from flatbook.engine.cycle import Cycle
+from flatbook.model.table import Floats, Ints
+
+FILLS_SHOWN = 200
+STORY_SHOWN = 200
+HISTORY_NS = 30 * 60 * 1_000_000_000
+
+
+class Mode(StrEnum):
+    """Whose world the desk is in."""
+
+    SIMULATED = "SIMULATED"
+    REPLAY = "REPLAY"
+    LIVE = "LIVE"
+
+
+class DeskStanding(StrEnum):
+    """Whether the desk may quote, and why not."""
+
+    STARTING = "STARTING"  # the journal is read
+    RECONCILING = "RECONCILING"  # the venue and the desk do not agree yet on orders and positions
+    NORMAL = "NORMAL"
+    DEGRADED = "DEGRADED"  # it quotes, but a feed is in doubt, or a part of it was stopped
+    PULLED = "PULLED"  # a kill switch, or a lost session, holds all quotes back
+    STOPPED = "STOPPED"
+
+
+class Severity(StrEnum):
+    """How much a line wants to be read."""
+
+    INFO = "info"
+    NOTICE = "notice"
+    AMBER = "amber"
+    RED = "red"
+
+
+class StoryKind(StrEnum):
+    """What a line of the story is about."""
+
+    LEAN = "lean"
+    HEDGE = "hedge"
+    OFFSET = "offset"
+    LIMIT = "limit"
+    KILL = "kill"
+    FILL = "fill"
+    VENUE = "venue"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillRow:
+    """A trade of ours."""
+
+    at_ns: int  # when it traded, as the venue says
+    symbol: str
+    side: int  # ours: +1 bought, -1 sold
+    quantity: int  # contracts
+    price: float
+    edge_usd: float  # against our fair value of the cycle before it, plus is ours; NaN where there was none
+    is_hedge: bool
+    fill_id: str = ""
+    underlying: str = ""
+    capacity: str = ""  # of the other side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryLine:
+    """One thing that the desk did or met, as a sentence with its reason."""
+
+    sequence: int  # of the fact or cycle in the journal
+    at_ns: int
+    kind: StoryKind
+    text: str
+    severity: Severity = Severity.INFO
+    underlying: str = ""  # empty: of the whole desk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkingRow:
+    """An order of ours that may still fill."""
+
+    client_id: int
+    symbol: str
+    side: int  # +1 buys, -1 sells
+    price: float
+    quantity: int  # as sent
+    open: int  # contracts that may still fill
+    state: str  # orders.state.OrderState in lower case
+    is_quote: bool
+    sent_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Something that a person should look at, as long as it lasts."""
+
+    id: str  # the same as long as the cause lasts
+    at_ns: int  # since when
+    severity: Severity
+    text: str
+    scope: str = ""  # underlying, class, venue or limit; empty: the desk
+    acknowledged_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HedgeMark:
+    """A hedge that was done, for a mark in a chart."""
+
+    at_ns: int
+    underlying: str
+    symbol: str
+    quantity: int  # plus bought
+    price: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class History:
+    """The last half hour, one column for each publication; a limit or underlying that was not there yet is NaN."""
+
+    at_ns: Ints  # int64[n]
+    underlyings: tuple[str, ...]
+    delta_usd: Floats  # [n_underlyings, n]
+    delta_band_usd: Floats  # [n_underlyings, n] half-width within which no hedge trades
+    vega_usd_per_point: Floats  # [n_underlyings, n]
+    gap_usd: Floats  # [n_underlyings, n] worst loss of the gap moves, 0 or above
+    limit_names: tuple[str, ...]
+    utilisation: Floats  # [n_limits, n] of the limit in force
+    pnl_usd: Floats  # [n]
+    hedges: tuple[HedgeMark, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Snapshot:
+    """One publication. `number` ascends by one; `cycle` may be that of the publication before."""
+
+    number: int
+    cycle: Cycle
+    at_ns: int  # by the desk's clock
+    mode: Mode
+    standing: DeskStanding
+    tick_to_decision_p50_us: (
+        float  # from the arrival of the oldest news of a cycle to its commands; NaN before the first
+    )
+    tick_to_decision_p99_us: float
+    data_usable_pct: float  # options with a usable quote, of those that live
+    pnl_usd: float  # since the open, at theoretical value, after fees
+    fills: tuple[FillRow, ...]  # newest first
+    story: tuple[StoryLine, ...]  # newest first
+    working: tuple[WorkingRow, ...]  # ascending by client id
+    history: History
+    queues: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # depth by name
+    alerts: tuple[Alert, ...] = ()  # the worst first, then the newest
+    standing_reason: str = ""  # why it is not NORMAL
+    venues: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # by name: up, lost, reconciling
+    speed: float = 1.0  # of the clock against the wall's
+    journal_sequence: int = 0  # of the last durable record
