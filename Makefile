@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test sim frontend check format lint types contracts bench bench-kernels surface-quality experiments clean
+.PHONY: help setup run plan test sim frontend check format lint types contracts bench bench-kernels surface-quality experiments clean
 
 help: ## Show the doors
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -21,7 +21,10 @@ $(READY): pyproject.toml
 
 setup: $(READY) ## Make the virtual environment and install flatbook in it
 
-run: $(READY) ## Plan the shipped synthetic example: exposure, limits, hedges, quotes, what remains
+run: $(READY) ## Run the desk against a synthetic exchange and serve its dashboard on this machine, until Ctrl+C
+	@$(BIN)/flatbook run
+
+plan: $(READY) ## Plan the shipped synthetic example: exposure, limits, hedges, quotes, what remains
 	@mkdir -p out
 	@rm -f out/example-report.html out/example-report.json out/example.journal*
 	@$(BIN)/flatbook plan --book examples/synthetic-day/fills.csv --market examples/synthetic-day --config examples/synthetic-day/desk.toml \

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from flatbook.adapters.desk_file.read import read_desk
 from flatbook.adapters.scenario_file.read import read_scenario
-from flatbook.cli.live_page import Page, page_beside
+from flatbook.cli.live_door import Door, Page, door_of
+from flatbook.cli.live_page import page_beside
 from flatbook.cli.simulate import find_scenario
 from flatbook.cli.warmup import warm_up
 from flatbook.live.log import Logger, LogWriter
@@ -64,6 +65,7 @@ def run_live(wanted: Wanted) -> int:
     if log_file is not None:
         log_file.parent.mkdir(parents=True, exist_ok=True)
     with LogWriter(log_file, level=settings.log_level) as writer, contextlib.ExitStack() as stack:
+        door = stack.enter_context(door_of(page))
         desk, limits, stage = _desk_of(wanted, settings)
         journal = Path(settings.journal)
         warm_up(Console(stderr=True))
@@ -80,10 +82,10 @@ def run_live(wanted: Wanted) -> int:
             mode=Mode.SIMULATED,
         )  # fmt: skip
         typer.echo(f"journal   {journal}")
-        return asyncio.run(_main(terms, Address(host=host, port=port), page, wanted.minutes, writer.logger))
+        return asyncio.run(_main(terms, Address(host=host, port=port), door, wanted.minutes, writer.logger))
 
 
-async def _main(terms: Terms, address: Address, page: Page, minutes: float | None, log: Logger) -> int:
+async def _main(terms: Terms, address: Address, door: Door | None, minutes: float | None, log: Logger) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -96,7 +98,7 @@ async def _main(terms: Terms, address: Address, page: Page, minutes: float | Non
         loop.call_later(60.0 * minutes, stop.set)
     ended = asyncio.create_task(_stop_at_close(service, stop))
     try:
-        code = await run(service, stop, _beside(service, page, terms, log))
+        code = await run(service, stop, _beside(service, door, terms, log))
     finally:
         ended.cancel()
         await asyncio.gather(ended, return_exceptions=True)
@@ -106,9 +108,9 @@ async def _main(terms: Terms, address: Address, page: Page, minutes: float | Non
     return code
 
 
-def _beside(service: Service, page: Page, terms: Terms, log: Logger) -> Callable[[], Awaitable[None]]:
+def _beside(service: Service, door: Door | None, terms: Terms, log: Logger) -> Callable[[], Awaitable[None]]:
     async def serve() -> None:
-        await page_beside(service, page, terms, log)
+        await page_beside(service, door, terms, log)
 
     return serve
 

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from flatbook.live.metrics import CONTENT_TYPE, Metrics
 from flatbook.live.publisher import Publisher
@@ -34,9 +35,9 @@ class Health:
         answers = (self.alive, self.ready)
         return [Route(path, answer, methods=["GET"]) for path, answer in zip(PUBLIC, answers, strict=True)]
 
-    def metrics_app(self) -> Starlette:
-        """What answers at `METRICS`, to be mounted behind whatever says who may read."""
-        return Starlette(routes=[Route("/", self.metrics, methods=["GET"])])
+    async def metrics_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What answers at `METRICS`, to be put behind whatever says who may read."""
+        await (await self.metrics(Request(scope)))(scope, receive, send)
 
     async def alive(self, _: Request) -> Response:
         """Whether it lives."""
