@@ -108,7 +108,7 @@ def measure(picture: Snapshot, seconds: float) -> Lags:
 def main() -> None:
     """Measure and say so."""
     if CHROMIUM is None:
-        raise SystemExit("no Chromium on this machine")
+        sys.exit("no Chromium on this machine")
     lags = measure(wide(), float(sys.argv[1]) if len(sys.argv) > 1 else 10.0)
     print(lags.text)
     print("\n".join(lags.complaints))

@@ -91,3 +91,61 @@ def test_a_number_that_does_not_exist_is_none(value):
     """Never 0."""
     assert number(value) is None
     assert number(0.0) == 0.0
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+_GOOD = {
+    "kind": "desk",
+    "topic": "desk",
+    "number": 1,
+    "cycle": 2,
+    "at_ns": "3",
+    "data": {},
+    "columns": [{"name": "x", "type": "f8", "length": 1}],
+}
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(_GOOD)), _json, max_size=3),
+    st.dictionaries(st.sampled_from(["name", "type", "length"]), _json, max_size=2),
+    st.binary(max_size=24),
+)
+def test_a_header_that_says_anything_is_a_frame_or_refused(changes, of_column, tail):
+    """Whatever stands in the fields."""
+    told = _GOOD | {"columns": [_GOOD["columns"][0] | of_column]} | changes
+    header = json.dumps(told).encode("utf-8", "surrogatepass")
+    header += b" " * (-(len(header) + 8) % 8)
+    try:
+        found = decode(struct.pack("<4sI", b"FBK1", len(header)) + header + tail)
+    except FrameError:
+        return
+    assert isinstance(found.number, int)
+    assert all(each.values.ndim == 1 for each in found.columns)
+
+
+@pytest.mark.parametrize(
+    "data", ["[" * 90_000 + "]" * 90_000, '{"a":' * 90_000 + "1" + "}" * 90_000, "1" * 5000, "1e999"]
+)
+def test_a_header_that_is_deep_or_endless_is_refused(data):
+    """Before it is followed."""
+    header = json.dumps(_GOOD).replace("{}", data, 1).encode()
+    header += b" " * (-(len(header) + 8) % 8)
+    with pytest.raises(FrameError):
+        decode(struct.pack("<4sI", b"FBK1", len(header)) + header + bytes(8))
+
+
+def test_columns_lie_on_the_bytes_as_they_came():
+    """Nothing is copied, and nobody writes into them."""
+    raw = encode(
+        Frame(
+            kind="a", topic="b", number=1, cycle=2, at_ns=3, data={}, columns=(column("x", [1.0, 2.0], "f8"),)
+        )
+    )
+    values = decode(raw).columns[0].values
+
+    assert np.shares_memory(values, np.frombuffer(raw, dtype=np.uint8))
+    assert not values.flags.writeable

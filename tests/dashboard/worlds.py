@@ -11,6 +11,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from flatbook.adapters.scenario_file.read import read_scenario
+from flatbook.live.picture import surfaces_before
 from flatbook.live.snapshot import (
     Alert,
     DeskStanding,
@@ -30,6 +31,7 @@ from flatbook.model.measures import Measure
 from flatbook.model.world_price_terms import ClassTerms
 from flatbook.orders.columns import Purpose
 from flatbook.orders.state import OrderState
+from flatbook.quoting.protections import scopes_now
 from flatbook.sim.customers.orders import customer_orders
 from flatbook.sim.day import Day
 from flatbook.sim.policies import POLICIES
@@ -83,6 +85,7 @@ class Pictures:
         self.snapshots = []
         self.fills, self.story, self.hedges = deque(maxlen=200), deque(maxlen=200), deque(maxlen=200)
         self._rows, self._steps, self._cycle, self._lean = [], {}, None, None
+        self._surfaces_before = {}
 
     def heard(self, day, facts):
         """Fills, as rows."""
@@ -96,6 +99,7 @@ class Pictures:
     def decided(self, day, cycle, commands):
         """A snapshot of the cycle."""
         self._tell(cycle)
+        self._surfaces_before = surfaces_before(self._surfaces_before, self._cycle, cycle)
         self._cycle = cycle
         hedges = {each.underlying: each.band_usd for each in cycle.hedges}
         names = cycle.table.underlyings
@@ -128,6 +132,7 @@ class Pictures:
             pnl_usd=np.array([each[6] for each in self._rows]),
             hedges=tuple(self.hedges),
         )
+        quoting = day.desk.process.state.quoting
         return Snapshot(
             number=len(self.snapshots) + 1,
             cycle=cycle,
@@ -146,6 +151,8 @@ class Pictures:
             alerts=_alerts(cycle),
             venues={"cboe": "up"},
             journal_sequence=cycle.sequence,
+            protections=scopes_now(quoting.watched, quoting.trips, cycle.now_ns),
+            surfaces_before=self._surfaces_before,
         )
 
     def _filled(self, day, fill):
@@ -177,6 +184,7 @@ class Pictures:
                     symbol=item.symbol,
                     quantity=signed,
                     price=price,
+                    shortfall_usd=-signed * (theo - price) * item.multiplier,
                 )
             )
             verb = "bought" if signed > 0 else "sold"

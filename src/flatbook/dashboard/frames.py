@@ -8,7 +8,7 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -48,6 +48,26 @@ class Frame:
     columns: tuple[Column, ...] = ()
 
 
+class _Told(msgspec.Struct, frozen=True):
+    """What a header says of a column."""
+
+    name: str
+    type: Literal["f8", "f4", "i4", "u1"]
+    length: Annotated[int, msgspec.Meta(ge=0, le=2**40)]
+
+
+class _Header(msgspec.Struct, frozen=True):
+    """What stands before the columns."""
+
+    kind: str
+    topic: str
+    number: int
+    cycle: int
+    at_ns: Annotated[str, msgspec.Meta(max_length=24)]
+    data: Any
+    columns: list[_Told]
+
+
 def column(name: str, values: Any, kind: str) -> Column:
     """A column of values as `kind`: f8, f4, i4, u1."""
     return Column(name=name, values=np.ascontiguousarray(values, dtype=_TYPES[kind]))
@@ -78,7 +98,7 @@ def encode(frame: Frame) -> bytes:
 
 
 def decode(raw: bytes) -> Frame:
-    """A frame from its bytes.
+    """A frame from its bytes; columns lie on them, read-only, and are not copied.
 
     Raises
     ------
@@ -93,20 +113,20 @@ def decode(raw: bytes) -> Frame:
         msg = f"no frame: magic {magic!r}, header of {length} bytes in {len(raw)}"
         raise FrameError(msg)
     try:
-        header: dict[str, Any] = msgspec.json.decode(raw[_HEAD.size : _HEAD.size + length])
-        columns, _ = _columns(raw, header["columns"], _HEAD.size + length)
-        return Frame(
-            kind=header["kind"],
-            topic=header["topic"],
-            number=header["number"],
-            cycle=header["cycle"],
-            at_ns=int(header["at_ns"]),
-            data=header["data"],
-            columns=columns,
-        )
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError) as e:
+        header = msgspec.json.decode(memoryview(raw)[_HEAD.size : _HEAD.size + length], type=_Header)
+        at_ns = int(header.at_ns)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as e:
         msg = f"the header of a frame cannot be read: {e}"
         raise FrameError(msg) from e
+    return Frame(
+        kind=header.kind,
+        topic=header.topic,
+        number=header.number,
+        cycle=header.cycle,
+        at_ns=at_ns,
+        data=header.data,
+        columns=_columns(raw, header.columns, _HEAD.size + length),
+    )
 
 
 def number(value: float) -> float | None:
@@ -114,17 +134,18 @@ def number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _columns(raw: bytes, told: Sequence[dict[str, Any]], at: int) -> tuple[tuple[Column, ...], int]:
+def _columns(raw: bytes, told: Sequence[_Told], at: int) -> tuple[Column, ...]:
     out = []
     for each in told:
-        kind = _TYPES[each["type"]]
-        end = at + kind.itemsize * each["length"]
-        if each["length"] < 0 or end > len(raw):
-            msg = f"column {each['name']} ends at byte {end} of {len(raw)}"
+        kind = _TYPES[each.type]
+        end = at + kind.itemsize * each.length
+        if end > len(raw):
+            msg = f"column {each.name[:80]} ends at byte {end} of {len(raw)}"
             raise FrameError(msg)
-        out.append(Column(name=each["name"], values=np.frombuffer(raw[at:end], dtype=kind)))
+        values = np.frombuffer(raw, dtype=kind, count=each.length, offset=min(at, len(raw)))
+        out.append(Column(name=each.name, values=values))
         at = end + -end % _ALIGN
-    return tuple(out), at
+    return tuple(out)
 
 
 def _kind_of(values: NDArray[Any]) -> str:

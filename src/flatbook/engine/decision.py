@@ -10,7 +10,9 @@ import numpy as np
 
 from flatbook.engine.cycle import Cycle
 from flatbook.hedging.propose import Hedge
+from flatbook.model.instruments import Instrument
 from flatbook.model.measures import Measure
+from flatbook.orders.reconcile import Commands
 from flatbook.quoting.ticks import NO_PRICE
 
 
@@ -123,13 +125,13 @@ def _offset_legs(cycle: Cycle) -> Iterator[HedgeDecision]:
         )
 
 
-def _orders(cycle: Cycle) -> tuple[OrderDecision, ...]:
-    if cycle.outgoing is None:
-        return ()
-    commands, next_id = cycle.outgoing.commands, cycle.outgoing.next_id
+def orders_of(
+    commands: Commands, next_id: int, instruments: tuple[Instrument, ...]
+) -> tuple[OrderDecision, ...]:
+    """Commands as the journal keeps them; `next_id` is the client id of the first that is new."""
     new = ~commands.cancels
     ids = np.where(new, next_id - 1 + np.cumsum(new), commands.client_id)
-    orders, instruments = commands.orders, cycle.table.instruments
+    orders = commands.orders
     columns = (
         commands.action,
         orders.row,
@@ -153,6 +155,12 @@ def _orders(cycle: Cycle) -> tuple[OrderDecision, ...]:
             *(column.tolist() for column in columns), strict=True
         )
     )
+
+
+def _orders(cycle: Cycle) -> tuple[OrderDecision, ...]:
+    if cycle.outgoing is None:
+        return ()
+    return orders_of(cycle.outgoing.commands, cycle.outgoing.next_id, cycle.table.instruments)
 
 
 def encode_decision(decision: Decision) -> bytes:

@@ -6,7 +6,7 @@ from math import isfinite
 
 from flatbook.engine.cycle import Cycle
 from flatbook.limits.ladder import Step
-from flatbook.live.core import Core
+from flatbook.live.shown import ShownCore
 from flatbook.live.snapshot import Alert, Severity
 from flatbook.model.errors import FlatbookError
 from flatbook.model.facts import Fact
@@ -39,7 +39,7 @@ class Alerts:
         if cycle is not None:
             self._of_cycle = _kept(self._of_cycle, _causes_of_cycle(cycle), now_ns)
 
-    def venue(self, core: Core, now_ns: int) -> None:
+    def venue(self, core: ShownCore, now_ns: int) -> None:
         """Look at the session, the clock and what was refused."""
         self._of_core = _kept(self._of_core, _causes_of_core(core), now_ns)
 
@@ -100,8 +100,8 @@ def _causes_of_cycle(cycle: Cycle) -> Iterator[_Cause]:
             )
 
 
-def _causes_of_core(core: Core) -> Iterator[_Cause]:
-    name = core.side.venue
+def _causes_of_core(core: ShownCore) -> Iterator[_Cause]:
+    name = core.venue
     standing = core.venue_standing
     if standing is not None and not standing.up:
         text = f"session with {name} is down: {standing.reason or 'it was not there yet'}"

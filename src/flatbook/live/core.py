@@ -82,6 +82,11 @@ class Core:
         return self.process.state.outbox.working
 
     @property
+    def venue(self) -> str:
+        """Name of the venue."""
+        return self.side.venue
+
+    @property
     def venue_standing(self) -> VenueStanding | None:
         """Where the session with the venue stands; None before anything was told."""
         return self.process.state.outbox.trading.venues.get(self.side.venue)

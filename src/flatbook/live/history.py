@@ -8,13 +8,15 @@ from math import nan
 import numpy as np
 
 from flatbook.engine.cycle import Cycle
-from flatbook.live.snapshot import HISTORY_NS, HedgeMark, History
+from flatbook.engine.residual import left_behind
+from flatbook.live.snapshot import HISTORY_NS, RESIDUAL_KINDS, HedgeMark, History
 from flatbook.model.measures import Measure
 from flatbook.model.table import Floats
 
 _COLUMNS_MOST = 1_800  # one a second; publications in between are left out of the history
 _S_NS = 1_000_000_000
 _MARKS_MOST = 2_000
+_LEDGER_NS = 5 * _S_NS  # between two ledgers of what the hedges leave: each measures the book once more
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class HistoryColumns:
     def __init__(self) -> None:
         self._lines: deque[_Line] = deque(maxlen=_COLUMNS_MOST)
         self._marks: deque[HedgeMark] = deque(maxlen=_MARKS_MOST)
+        self._ledgers: deque[tuple[int, Floats]] = deque(maxlen=HISTORY_NS // _LEDGER_NS + 1)
 
     def add(self, cycle: Cycle, at_ns: int, pnl_usd: float) -> None:
         """Take a cycle over, in the place of the last column where that is of the same second."""
@@ -47,6 +50,10 @@ class HistoryColumns:
         self._lines.append(line)
         while self._lines[0].at_ns < at_ns - HISTORY_NS:
             self._lines.popleft()
+        if not self._ledgers or cycle.now_ns >= self._ledgers[-1][0] + _LEDGER_NS:
+            self._ledgers.append((cycle.now_ns, residual_by_kind(cycle)))
+        while self._ledgers[0][0] < at_ns - HISTORY_NS and len(self._ledgers) > 1:
+            self._ledgers.popleft()
         while self._marks and self._marks[0].at_ns < at_ns - HISTORY_NS:
             self._marks.popleft()
 
@@ -75,7 +82,26 @@ class HistoryColumns:
             utilisation=used,
             pnl_usd=np.array([line.pnl_usd for line in lines]),
             hedges=tuple(self._marks),
+            residual_ns=np.array([at_ns for at_ns, _ in self._ledgers], dtype=np.int64),
+            residual_usd=np.array([each for _, each in self._ledgers])
+            .reshape(-1, len(RESIDUAL_KINDS))
+            .T.copy(),
         )
+
+
+def residual_by_kind(cycle: Cycle) -> Floats:
+    """What each kind adds to the deviation of what the hedges of a cycle leave, USD: float64[kinds] as `RESIDUAL_KINDS`.
+
+    They add up to the deviation of the ledger (Euler); 0 of a kind without an entry, NaN where the ledger cannot be told.
+    """
+    ledger = left_behind(cycle).ledger
+    out = np.zeros(len(RESIDUAL_KINDS))
+    if not ledger.entries:
+        return out
+    deviation = ledger.deviation_usd
+    for entry, share in zip(ledger.entries, ledger.shares_usd2.tolist(), strict=True):
+        out[RESIDUAL_KINDS.index(entry.kind)] += share / deviation if deviation != 0.0 else 0.0
+    return out
 
 
 def _of(cycle: Cycle) -> Floats:

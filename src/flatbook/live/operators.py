@@ -29,6 +29,9 @@ from flatbook.quoting.ticks import NO_PRICE
 
 _TRIED = (DeskSet, LimitsSet)  # what may be wrong in more ways than its names tell
 _CHANGED = 0.005  # of a utilisation, from which on it is told
+HEDGES_WAIT_FOR_NOBODY = (
+    "hedges of this desk leave as soon as they are decided; to hold one back, kill its underlying, under which hedges only reduce"
+)
 
 
 class LiveOperator:
@@ -48,12 +51,8 @@ class LiveOperator:
     async def decide_hedge(self, hedge_id: str, approve: bool, *, who: str, why: str) -> int:
         """Refused: this desk's hedges wait for nobody."""
         _demand_person(who, why)
-        name = hedge_id.partition(":")[0]
         what = "approved" if approve else "rejected"
-        msg = (
-            f"hedge {hedge_id!r} cannot be {what}: hedges of this desk leave as soon as they are decided; to hold {name or 'one'} "
-            "back, kill its underlying, under which hedges only reduce"
-        )
+        msg = f"hedge {hedge_id!r} cannot be {what}: {HEDGES_WAIT_FOR_NOBODY}"
         raise FlatbookError(msg)
 
     def preview(self, fact: OperatorFact) -> Preview:

@@ -8,8 +8,8 @@ import numpy as np
 
 from flatbook.engine.cycle import Cycle
 from flatbook.live.alerts import Alerts
-from flatbook.live.core import Core
 from flatbook.live.history import HistoryColumns
+from flatbook.live.shown import ShownCore
 from flatbook.live.snapshot import (
     FILLS_SHOWN,
     STORY_SHOWN,
@@ -19,15 +19,18 @@ from flatbook.live.snapshot import (
     Mode,
     Snapshot,
     StoryLine,
+    SurfaceBefore,
     WorkingRow,
 )
 from flatbook.live.story import Story
 from flatbook.market.quotes import QuoteStatus
 from flatbook.model.events import Fill
 from flatbook.model.facts import Fact
+from flatbook.model.measures import Measure
 from flatbook.model.table import InstrumentTable
 from flatbook.orders.columns import Purpose
 from flatbook.orders.state import OrderState
+from flatbook.quoting.protections import scopes_now
 from flatbook.valuation.values import usd_per_quote
 
 _LATENCIES = 4_096  # decisions of which the percentiles are told
@@ -65,6 +68,7 @@ class Picture:
         self._fills: deque[FillRow] = deque(maxlen=FILLS_SHOWN)
         self._lines: deque[StoryLine] = deque(maxlen=STORY_SHOWN)
         self._cycle: Cycle | None = None
+        self._surfaces_before: dict[str, SurfaceBefore] = {}
         self._seen_fills: set[str] = set()
         self.fills = 0  # so far
         self._number = 0
@@ -81,29 +85,42 @@ class Picture:
                 symbol=row.symbol,
                 quantity=row.side * row.quantity,
                 price=row.price,
+                shortfall_usd=-row.edge_usd,
             )
             for row in rows
             if row.is_hedge
         )
         self._lines.extendleft(self.story.lines(facts, rows, before, cycle))
         if cycle is not None:
+            self._surfaces_before = surfaces_before(self._surfaces_before, before, cycle)
             self._cycle = cycle
         self.alerts.see(facts, cycle, now_ns)
 
     def snapshot(
-        self, core: Core, *, queues: dict[str, int], journal_sequence: int, stopping: bool
+        self, core: ShownCore, *, queues: dict[str, int], journal_sequence: int, stopping: bool
     ) -> Snapshot:
-        """The picture as it is now; the core has decided at least once."""
+        """The picture as it is now, which the history keeps; the core has decided at least once."""
+        self.remember(core)
+        return self.shown(core, queues=queues, journal_sequence=journal_sequence, stopping=stopping)
+
+    def remember(self, core: ShownCore) -> None:
+        """Keep the last decision in the history, and look at the session, the clock and what was refused."""
+        cycle, now_ns = core.last_cycle, core.clock.now_ns()
+        assert cycle is not None, "nothing is kept before the first cycle"
+        self.alerts.venue(core, now_ns)
+        self._history.add(cycle, now_ns, _pnl_usd(cycle))
+
+    def shown(
+        self, core: ShownCore, *, queues: dict[str, int], journal_sequence: int, stopping: bool
+    ) -> Snapshot:
+        """The picture as it is now, with the history that was kept before."""
         cycle = core.last_cycle
         assert cycle is not None, "nothing is shown before the first cycle"
         self._number += 1
         now_ns = core.clock.now_ns()
         standing, why = standing_of(core, stopping=stopping)
-        self.alerts.venue(core, now_ns)
         half, most = self.latency.percentiles_us()
-        pnl_usd = float(sum(cycle.basis.day.pnl_usd.values())) if cycle.basis.day.pnl_usd else nan
-        self._history.add(cycle, now_ns, pnl_usd)
-        name = core.side.venue
+        name, watched = core.venue, core.state.quoting.watched
         return Snapshot(
             number=self._number,
             cycle=cycle,
@@ -113,7 +130,7 @@ class Picture:
             tick_to_decision_p50_us=half,
             tick_to_decision_p99_us=most,
             data_usable_pct=usable_pct(cycle),
-            pnl_usd=pnl_usd,
+            pnl_usd=_pnl_usd(cycle),
             fills=tuple(self._fills),
             story=tuple(self._lines),
             working=working_rows(core),
@@ -124,6 +141,8 @@ class Picture:
             venues=MappingProxyType({name: venue_word(core)}),
             speed=core.clock.speed,
             journal_sequence=journal_sequence,
+            protections=None if watched is None else scopes_now(watched, core.state.quoting.trips, now_ns),
+            surfaces_before=MappingProxyType(self._surfaces_before),
         )
 
     def _fill(self, fact: Fill) -> FillRow | None:
@@ -138,7 +157,8 @@ class Picture:
         self.fills += 1
         price = fact.price_ticks / table.instruments[row].ticks_per_unit
         usd = float(usd_per_quote(self._cycle.values, self._cycle.market)[row])
-        edge = int(fact.side) * fact.quantity * (float(self._cycle.values.price[row]) - price) * usd
+        theo = float(self._cycle.values.price[row])
+        edge = int(fact.side) * fact.quantity * (theo - price) * usd
         return FillRow(
             at_ns=fact.traded_ns,
             symbol=fact.instrument,
@@ -150,7 +170,35 @@ class Picture:
             fill_id=fact.fill_id,
             underlying=table.instruments[row].underlying,
             capacity=fact.capacity.value,
+            sequence=fact.sequence,
+            theo=theo,
+            spot=float(self._cycle.market.spot[table.underlying_of[row]]),
+            delta=float(self._cycle.values.greeks[row, Measure.DELTA_SHARES] / table.multiplier[row]),
+            fee=fact.fee,
+            venue=fact.venue,
+            counterparty=fact.counterparty,
         )
+
+
+def surfaces_before(
+    known: dict[str, SurfaceBefore], before: Cycle | None, cycle: Cycle
+) -> dict[str, SurfaceBefore]:
+    """By underlying the surface that was replaced last; a new mapping where one was."""
+    if before is None:
+        return known
+    now = dict(zip(cycle.table.underlyings, cycle.market.surfaces, strict=True))
+    new = {
+        name: SurfaceBefore(surface=old, until_ns=cycle.now_ns)
+        for name, old in zip(before.table.underlyings, before.market.surfaces, strict=True)
+        if old is not None and now.get(name) is not None and now[name] is not old
+    }
+    return {**known, **new} if new else known
+
+
+def _pnl_usd(cycle: Cycle) -> float:
+    """Since the open; NaN where no underlying has any yet."""
+    by_underlying = cycle.basis.day.pnl_usd
+    return float(sum(by_underlying.values())) if by_underlying else nan
 
 
 def is_hedge(cycle: Cycle, symbol: str) -> bool:
@@ -167,7 +215,7 @@ def usable_pct(cycle: Cycle) -> float:
     return 100.0 * usable / count if count else nan
 
 
-def working_rows(core: Core) -> tuple[WorkingRow, ...]:
+def working_rows(core: ShownCore) -> tuple[WorkingRow, ...]:
     """Orders that may still fill."""
     orders, table = core.orders, core.state.table
     alive = orders.alive
@@ -200,7 +248,7 @@ def working_rows(core: Core) -> tuple[WorkingRow, ...]:
     )
 
 
-def venue_word(core: Core) -> str:
+def venue_word(core: ShownCore) -> str:
     """How the session with the venue stands, in a word."""
     standing = core.venue_standing
     if standing is None or not standing.up:
@@ -208,7 +256,7 @@ def venue_word(core: Core) -> str:
     return "up" if standing.reconciled else "reconciling"
 
 
-def standing_of(core: Core, *, stopping: bool) -> tuple[DeskStanding, str]:  # noqa: PLR0911 - the first that applies
+def standing_of(core: ShownCore, *, stopping: bool) -> tuple[DeskStanding, str]:  # noqa: PLR0911 - the first that applies
     """How the desk stands, and why it is not as it should be."""
     state = core.state
     trading, kills = state.outbox.trading, state.outbox.kills.on
@@ -220,7 +268,7 @@ def standing_of(core: Core, *, stopping: bool) -> tuple[DeskStanding, str]:  # n
     if (desk_kill := next((kill for (_, name), kill in kills.items() if not name), None)) is not None:
         return DeskStanding.PULLED, f"killed by {desk_kill.owner}: {desk_kill.reason}"
     if venue is not None and not venue.up:
-        return DeskStanding.PULLED, f"session with {core.side.venue}: {venue.reason or 'not there yet'}"
+        return DeskStanding.PULLED, f"session with {core.venue}: {venue.reason or 'not there yet'}"
     if venue is not None and not venue.reconciled:
         return DeskStanding.RECONCILING, venue.text
     reasons = [f"{scope.value} {name} killed by {kill.owner}" for (scope, name), kill in kills.items()]

@@ -7,14 +7,21 @@ alerts, queues and how long a decision took. A number that nobody knows is NaN, 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import nan
 from types import MappingProxyType
 
+import numpy as np
+
 from flatbook.engine.cycle import Cycle
+from flatbook.exposure.residual_ledger import RiskKind
+from flatbook.market.surface import Surface
 from flatbook.model.table import Floats, Ints
+from flatbook.quoting.protections import ScopesNow
 
 FILLS_SHOWN = 200
 STORY_SHOWN = 200
 HISTORY_NS = 30 * 60 * 1_000_000_000
+RESIDUAL_KINDS = tuple(RiskKind)
 
 
 class Mode(StrEnum):
@@ -72,6 +79,13 @@ class FillRow:
     fill_id: str = ""
     underlying: str = ""
     capacity: str = ""  # of the other side
+    sequence: int = 0  # of the fact in the journal
+    theo: float = nan  # our fair value of the cycle before it; NaN where there was none
+    spot: float = nan  # of its underlying in that cycle
+    delta: float = nan  # units of the underlying in a unit of the contract, in that cycle
+    fee: float = nan  # currency of the contract; NaN where nobody knows
+    venue: str = ""
+    counterparty: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +136,15 @@ class HedgeMark:
     symbol: str
     quantity: int  # plus bought
     price: float
+    shortfall_usd: float = nan  # paid against fair value of the cycle before it, without fees; minus: earned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SurfaceBefore:
+    """The surface that stood before the one that stands now."""
+
+    surface: Surface
+    until_ns: int  # when the one that stands now took its place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -138,6 +161,12 @@ class History:
     utilisation: Floats  # [n_limits, n] of the limit in force
     pnl_usd: Floats  # [n]
     hedges: tuple[HedgeMark, ...]
+    residual_ns: Ints = field(
+        default_factory=lambda: np.empty(0, dtype=np.int64)
+    )  # int64[m] cycles of which the residual ledger was taken
+    residual_usd: Floats = field(
+        default_factory=lambda: np.empty((len(RESIDUAL_KINDS), 0))
+    )  # [n_kinds, m] what each of `RESIDUAL_KINDS` adds to the deviation of what is left; NaN where an entry is unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -167,3 +196,7 @@ class Snapshot:
     )  # by name: up, lost, reconciling
     speed: float = 1.0  # of the clock against the wall's
     journal_sequence: int = 0  # of the last durable record
+    protections: ScopesNow | None = None  # None: nobody looked
+    surfaces_before: Mapping[str, SurfaceBefore] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # by underlying whose surface was fitted anew

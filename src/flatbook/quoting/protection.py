@@ -183,19 +183,36 @@ def frozen(protection: Protection, now_ns: int) -> Bools:
 
 
 def used(protection: Protection, now_ns: int) -> Floats:
-    """float64[s, t]: each tally as a share of what trips it, as of now; 0 where it has no limit."""
-    pw.forget(protection.windows, protection.tallies, now_ns)
-    windows, tallies = protection.windows, protection.tallies
+    """float64[s, t]: each tally as a share of what trips it, as of now; 0 where it has no limit. It changes nothing."""
+    windows = protection.windows
+    bought, sold = _remembered(protection, now_ns)
     at = np.where(
         windows.netting == pw.GROSS,
-        tallies.bought + tallies.sold,
-        np.where(
-            windows.netting == pw.NET,
-            np.abs(tallies.bought - tallies.sold),
-            np.maximum(tallies.bought, tallies.sold),
-        ),
+        bought + sold,
+        np.where(windows.netting == pw.NET, np.abs(bought - sold), np.maximum(bought, sold)),
     )
     return np.where(windows.limit == pw.NEVER, 0.0, at / windows.limit)
+
+
+def _remembered(protection: Protection, now_ns: int) -> tuple[Ints, Ints]:
+    """What was bought and sold, as every window still holds it at `now_ns`: as after `pw.forget`, int64[s, t]."""
+    windows, tallies = protection.windows, protection.tallies
+    now = np.maximum(tallies.last_ns, now_ns)
+    interval = np.maximum(windows.interval_ns, 1)
+    thawed = (tallies.until_ns != pw.NO_TIME) & (tallies.until_ns <= now) & (windows.rearm_clears == 1)
+    fixed = (windows.kind == pw.FIXED) & (tallies.start_ns != pw.NO_TIME)
+    ended = fixed & (now - tallies.start_ns >= interval)
+    tumbled = (windows.kind == pw.TUMBLING) & (now // interval * interval != tallies.start_ns)
+    cleared = (thawed | ended | tumbled)[:, None]
+    bought, sold = np.where(cleared, 0, tallies.bought), np.where(cleared, 0, tallies.sold)
+    rows = np.flatnonzero((windows.kind == pw.SLIDING) & (tallies.held > 0) & ~cleared[:, 0])
+    oldest = tallies.seen_ns[rows, tallies.first[rows]]
+    for row in rows[now[rows] - oldest >= interval[rows]].tolist():
+        ring = (tallies.first[row] + np.arange(tallies.held[row])) % tallies.seen_ns.shape[1]
+        gone = ring[now[row] - tallies.seen_ns[row, ring] >= interval[row]]
+        bought[row] -= tallies.seen_bought[row, gone].sum(axis=0)
+        sold[row] -= tallies.seen_sold[row, gone].sum(axis=0)
+    return bought, sold
 
 
 def reset(protection: Protection, scope: int, now_ns: int) -> bool:

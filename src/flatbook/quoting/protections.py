@@ -31,6 +31,7 @@ from flatbook.quoting.protection import (
     frozen,
     new_protection,
     shadow_rule,
+    used,
 )
 from flatbook.quoting.protection_thresholds import UNITS_MOST, Burst, Proposal, propose_threshold
 from flatbook.valuation.values import Values
@@ -57,6 +58,17 @@ class PerContract:
     delta: Floats  # [n] per unit of a linear contract; coins less premium of a coin-settled one
     vega_usd: Floats  # [n] per vol point
     size: Ints  # [2, n] contracts shown last, bids and offers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScopesNow:
+    """Every protection at one instant, for people; nobody changes it."""
+
+    scopes: tuple[Scope, ...]
+    venue_of: tuple[str, ...]  # of each scope; empty: our own
+    used: Floats  # [s, t] each tally as a share of what trips it; 0 where it has no limit
+    until_ns: Ints  # [s] end of its own freeze; `NO_TIME`: armed; `NEVER`: until it is reset
+    trips: tuple[Trip, ...]  # the latest of ours, ascending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +161,19 @@ def frozen_rows(watched: Watched, now_ns: int) -> tuple[Bools, tuple[str, ...]]:
     rows: Bools = np.asarray(np.append(by_scope, False)[watched.scopes_of].any(axis=1))
     names = (watched.protection.scopes[each].name for each in np.flatnonzero(by_scope).tolist())
     return rows, tuple(names)
+
+
+def scopes_now(watched: Watched, trips: tuple[Trip, ...], now_ns: int) -> ScopesNow:
+    """How full every protection is, and which are frozen. It changes nothing."""
+    until_ns = watched.protection.tallies.until_ns
+    over = (until_ns != NO_TIME) & (until_ns <= now_ns)
+    return ScopesNow(
+        scopes=watched.protection.scopes,
+        venue_of=watched.venue_of,
+        used=used(watched.protection, now_ns),
+        until_ns=np.where(over, NO_TIME, until_ns),
+        trips=trips,
+    )
 
 
 def gone_freezes(before: Watched, watched: Watched, now_ns: int) -> tuple[ProtectionTripped, ...]:

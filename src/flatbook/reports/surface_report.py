@@ -79,10 +79,11 @@ def surface_report(market: MarketView, *, sources: SurfaceSources) -> SurfaceRep
 def fitted_surfaces(market: MarketView) -> tuple[FittedSurface, ...]:
     """The surface of each underlying with options and its quotes, which the view does not keep."""
     has_options = set(market.table.underlying_of_slice.tolist())
-    return tuple(_fitted(market, u) for u in range(len(market.surfaces)) if u in has_options)
+    return tuple(fitted_surface(market, u) for u in range(len(market.surfaces)) if u in has_options)
 
 
-def _fitted(market: MarketView, underlying: int) -> FittedSurface:
+def fitted_surface(market: MarketView, underlying: int) -> FittedSurface:
+    """The surface of one underlying with options, by its number in the table."""
     slices = slices_of(market.table, underlying)
     slices = slices[market.slice_in_surface[slices] != NO_KEY]
     surface = market.surfaces[underlying]

@@ -15,7 +15,7 @@ from flatbook.exposure.factors import LEVELS, SKEWS, SPOT, TENORS
 from flatbook.hedging.propose import Hedge
 from flatbook.limits.check import UNCOMPUTED, LimitStanding
 from flatbook.limits.ladder import ACTIONS
-from flatbook.live.snapshot import History, Snapshot
+from flatbook.live.snapshot import History, Snapshot, StoryLine
 from flatbook.model.measures import BUCKET_NAMES, MEANINGS, Measure
 from flatbook.model.table import Floats, Ints
 from flatbook.reports.decisions import LIMIT_UNITS
@@ -132,12 +132,12 @@ class Desk(Row):
 def desk(snapshot: Snapshot) -> Desk:
     """The page of a snapshot."""
     cycle, history = snapshot.cycle, snapshot.history
-    ago = _minute_ago(history, snapshot.at_ns)
-    ordered = sorted(cycle.standing.limits, key=lambda each: (-_severity(each), each.limit.name))
+    ago = minute_ago(history, snapshot.at_ns)
+    ordered = sorted(cycle.standing.limits, key=lambda each: (-severity(each), each.limit.name))
     hedges = {each.underlying: each for each in cycle.hedges}
     return Desk(
         gap_move=_GAP_MOVE,
-        limits=tuple(_limit(each, ago) for each in ordered),
+        limits=tuple(limit_row(each, ago) for each in ordered),
         exposure=tuple(
             _exposure(cycle, place, hedges.get(name)) for place, name in enumerate(cycle.table.underlyings)
         ),
@@ -145,17 +145,7 @@ def desk(snapshot: Snapshot) -> Desk:
         desk=_whole(cycle),
         beta_index=cycle.desk.appetite.index,
         prices=tuple(_price(cycle, place) for place in range(len(cycle.table.underlyings))),
-        story=tuple(
-            StoryRow(
-                sequence=each.sequence,
-                at_ns=str(each.at_ns),
-                kind=each.kind,
-                text=each.text,
-                severity=each.severity,
-                underlying=each.underlying,
-            )
-            for each in snapshot.story[:STORY_LINES]
-        ),
+        story=tuple(story_row(each) for each in snapshot.story[:STORY_LINES]),
         history_of=history.underlyings,
         marks=tuple(
             MarkRow(
@@ -207,11 +197,24 @@ def thinned(at_ns: Ints, most: int = POINTS) -> Ints:
     return np.flatnonzero(np.append(stretch[1:] != stretch[:-1], True))
 
 
-def _severity(standing: LimitStanding) -> float:
+def story_row(line: StoryLine) -> StoryRow:
+    """A line of the story."""
+    return StoryRow(
+        sequence=line.sequence,
+        at_ns=str(line.at_ns),
+        kind=line.kind,
+        text=line.text,
+        severity=line.severity,
+        underlying=line.underlying,
+    )
+
+
+def severity(standing: LimitStanding) -> float:
+    """By what limits are sorted: what could not be computed is the worst."""
     return standing.utilisation if math.isfinite(standing.utilisation) else math.inf
 
 
-def _minute_ago(history: History, now_ns: int) -> dict[str, float]:
+def minute_ago(history: History, now_ns: int) -> dict[str, float]:
     """Utilisation of each limit, as the last publication at least a minute old had it."""
     place = int(np.searchsorted(history.at_ns, now_ns - _MINUTE_NS, side="right")) - 1
     if place < 0:
@@ -219,7 +222,8 @@ def _minute_ago(history: History, now_ns: int) -> dict[str, float]:
     return dict(zip(history.limit_names, history.utilisation[:, place].tolist(), strict=True))
 
 
-def _limit(standing: LimitStanding, ago: dict[str, float]) -> LimitRow:
+def limit_row(standing: LimitStanding, ago: dict[str, float]) -> LimitRow:
+    """One limit; `ago` holds utilisations of a minute ago by name."""
     limit = standing.limit
     known = math.isfinite(standing.utilisation)
     return LimitRow(
