@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
+RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -11,20 +12,24 @@ READY := $(VENV)/.ready
 help: ## Show the doors
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-$(READY): pyproject.toml
+$(RUNS): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"flatbook needs Python 3.11 to 3.13, {sys.executable} is {sys.version.split()[0]}; set PYTHON=python3.12, say")'
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $(RUNS)
+
+$(READY): $(RUNS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	$(BIN)/flatbook warmup
 	@touch $(READY)
 
-setup: $(READY) ## Make the virtual environment and install flatbook in it
+setup: $(READY) ## Make the virtual environment and install flatbook and what its developers need in it
 
-run: $(READY) ## Run the desk against a synthetic exchange and serve its dashboard on this machine, until Ctrl+C
+run: $(RUNS) ## Run the desk against a synthetic exchange and serve its dashboard on this machine, until Ctrl+C
 	@$(BIN)/flatbook run
 
-plan: $(READY) ## Plan the shipped synthetic example: exposure, limits, hedges, quotes, what remains
+plan: $(RUNS) ## Plan the shipped synthetic example: exposure, limits, hedges, quotes, what remains
 	@mkdir -p out
 	@rm -f out/example-report.html out/example-report.json out/example.journal*
 	@$(BIN)/flatbook plan --book examples/synthetic-day/fills.csv --market examples/synthetic-day --config examples/synthetic-day/desk.toml \

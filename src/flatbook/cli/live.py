@@ -1,4 +1,4 @@
-"""`flatbook run`: a desk at work, with a venue beside it where nobody names another, and its dashboard."""
+"""`flatbook run`: a desk at work, with a venue beside it where nobody names another or a recording, and its dashboard."""
 
 import asyncio
 import contextlib
@@ -10,19 +10,21 @@ from pathlib import Path
 
 import msgspec
 import typer
-from rich.console import Console
 
 from flatbook.adapters.desk_file.read import read_desk
 from flatbook.adapters.scenario_file.read import read_scenario
+from flatbook.cli.foyer import Foyer
 from flatbook.cli.live_door import Door, Page, door_of
-from flatbook.cli.live_page import page_beside
+from flatbook.cli.live_doors import Doors, Replay, replay_doors, replay_faults, replay_settings, socket_doors
+from flatbook.cli.live_page import page_beside, serving
+from flatbook.cli.live_warmup import compiled, compiling_the_rest
 from flatbook.cli.simulate import find_scenario
-from flatbook.cli.warmup import warm_up
+from flatbook.live.health import PATHS
 from flatbook.live.log import Logger, LogWriter
 from flatbook.live.service import Service, Terms, run, service_of
 from flatbook.live.settings import LiveSettings, document_of, table_of
 from flatbook.live.snapshot import Mode
-from flatbook.live.venue_client import Address, VenueFeed, VenueSession
+from flatbook.live.venue_client import Address
 from flatbook.live.venue_process import venue_beside
 from flatbook.model.errors import Fault, FaultsError, fail_on
 from flatbook.model.parameters import Desk, Limit
@@ -46,6 +48,7 @@ class Wanted:
     seed: int | None
     minutes: float | None
     log: Path | None
+    replay: Replay | None = None
 
 
 def run_live(wanted: Wanted) -> int:
@@ -56,7 +59,8 @@ def run_live(wanted: Wanted) -> int:
     FaultsError
         Something in the inputs is wrong; nothing was started.
     """
-    fail_on(_faults(wanted))
+    others = {"--venue": wanted.venue, "--scenario": wanted.scenario, "--seed": wanted.seed}
+    fail_on([*_faults(wanted), *replay_faults(wanted.replay, others)])
     document = document_of(wanted.desk)
     name = "the command line" if wanted.desk is None else wanted.desk.name
     settings = _settings(wanted, table_of(document, "live", LiveSettings, name))
@@ -68,56 +72,75 @@ def run_live(wanted: Wanted) -> int:
         door = stack.enter_context(door_of(page))
         desk, limits, stage = _desk_of(wanted, settings)
         journal = Path(settings.journal)
-        warm_up(Console(stderr=True))
-        if stage is None:
-            host, port = settings.address
-        else:
+        told = None
+        if wanted.replay is not None:
+            told = replay_doors(wanted.replay, desk.orders.venue)
+            journal, settings = _free(journal), replay_settings(settings, wanted.replay)
+        elif stage is not None:
             journal = _free(journal)
             typer.echo(
                 f"SYNTHETIC exchange: {stage.scenario.title} (seed {settings.seed}, speed {settings.speed:g})"
             )
-            host, port = "127.0.0.1", stack.enter_context(venue_beside(stage, settings.seed, settings.speed))
-        terms = Terms(
-            desk=desk, limits=limits, settings=settings, journal=journal,
-            mode=Mode.SIMULATED,
-        )  # fmt: skip
         typer.echo(f"journal   {journal}")
-        return asyncio.run(_main(terms, Address(host=host, port=port), door, wanted.minutes, writer.logger))
+
+        def doors() -> Doors:
+            if told is not None:
+                return told
+            if stage is None:
+                host, port = settings.address
+            else:
+                beside = venue_beside(stage, settings.seed, settings.speed)
+                host, port = "127.0.0.1", stack.enter_context(beside)
+            return socket_doors(Address(host=host, port=port), desk.orders.venue)
+
+        mode = Mode.SIMULATED if told is None else Mode.REPLAY
+        terms = Terms(desk=desk, limits=limits, settings=settings, journal=journal, mode=mode)
+        return asyncio.run(_main(terms, doors, door, wanted.minutes, writer.logger))
 
 
-async def _main(terms: Terms, address: Address, door: Door | None, minutes: float | None, log: Logger) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    feed = VenueFeed(address)
-    service = await service_of(
-        terms, feed, lambda opening: VenueSession(address, opening.table, terms.desk.orders.venue), log
-    )
-    if minutes is not None:
-        loop.call_later(60.0 * minutes, stop.set)
-    ended = asyncio.create_task(_stop_at_close(service, stop))
-    try:
-        code = await run(service, stop, _beside(service, door, terms, log))
-    finally:
-        ended.cancel()
-        await asyncio.gather(ended, return_exceptions=True)
+async def _main(
+    terms: Terms, doors: Callable[[], Doors], door: Door | None, minutes: float | None, log: Logger
+) -> int:
+    stop, foyer, loop = asyncio.Event(), Foyer(), asyncio.get_running_loop()
+    async with contextlib.AsyncExitStack() as standing:
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-    _say_goodbye(service, code)
-    return code
+            loop.add_signal_handler(number, stop.set)
+            standing.callback(loop.remove_signal_handler, number)
+        if door is not None:
+            await standing.enter_async_context(serving(foyer, door))
+            typer.echo(f"dashboard {door.address}    {terms.mode}; Ctrl+C stops in order")
+            log.info("dashboard listens", address=door.address, health=PATHS)
+        if not await compiled(foyer, stop):
+            typer.echo("stopped before anything was started")
+            return 0
+        await standing.enter_async_context(compiling_the_rest())
+        foyer.told = "The venue is being connected and the journal is read."
+        lines = await asyncio.to_thread(doors)
+        service = await service_of(terms, lines.feed, lines.venue_of, log)
+        lines.connect(service)
+        if minutes is not None:
+            loop.call_later(60.0 * minutes, stop.set)
+        ended = asyncio.create_task(_stop_at_close(service, stop, lines.end))
+        try:
+            code = await run(service, stop, _beside(service, foyer, door, terms))
+        finally:
+            ended.cancel()
+            await asyncio.gather(ended, return_exceptions=True)
+        _say_goodbye(service, code)
+        return code
 
 
-def _beside(service: Service, door: Door | None, terms: Terms, log: Logger) -> Callable[[], Awaitable[None]]:
-    async def serve() -> None:
-        await page_beside(service, door, terms, log)
+def _beside(service: Service, foyer: Foyer, door: Door | None, terms: Terms) -> Callable[[], Awaitable[None]]:
+    async def show() -> None:
+        if door is not None:
+            await page_beside(service, foyer, door, terms)
 
-    return serve
+    return show
 
 
-async def _stop_at_close(service: Service, stop: asyncio.Event) -> None:
+async def _stop_at_close(service: Service, stop: asyncio.Event, words: str) -> None:
     await service.desk.feed_ended.wait()
-    typer.echo("the market closed")
+    typer.echo(words)
     stop.set()
 
 
@@ -137,12 +160,12 @@ def _say_goodbye(service: Service, code: int) -> None:
 
 def _desk_of(wanted: Wanted, settings: LiveSettings) -> tuple[Desk, tuple[Limit, ...], Stage | None]:
     """The desk and its limits, and the stage of a venue of our own."""
-    if settings.venue:
+    if settings.venue or wanted.replay is not None:
         if wanted.desk is None:
             fault = Fault(
                 where="DESK",
                 found="nothing",
-                expected="a desk file beside --venue",
+                expected=f"a desk file beside --{'replay' if wanted.replay else 'venue'}",
                 action="name the desk file",
             )
             raise FaultsError([fault])
@@ -165,7 +188,7 @@ def _settings(wanted: Wanted, settings: LiveSettings) -> LiveSettings:
         "scenario": wanted.scenario,
         "venue": wanted.venue,
         "journal": None if wanted.journal is None else str(wanted.journal),
-        "speed": wanted.speed,
+        "speed": wanted.speed if wanted.replay is None else None,
         "seed": wanted.seed,
         "log": None if wanted.log is None else str(wanted.log),
     }
@@ -184,7 +207,7 @@ def _free(path: Path) -> Path:
 
 def _faults(wanted: Wanted) -> list[Fault]:
     checks = (
-        ("--speed", wanted.speed, wanted.speed is None or 0.0 < wanted.speed <= _MOST_SPEED, f"above 0, at most {_MOST_SPEED:g}"),
+        ("--speed", wanted.speed, wanted.speed is None or wanted.replay is not None or 0.0 < wanted.speed <= _MOST_SPEED, f"above 0, at most {_MOST_SPEED:g}"),
         ("--minutes", wanted.minutes, wanted.minutes is None or 0.0 < wanted.minutes < float("inf"), "above 0"),
         ("--seed", wanted.seed, wanted.seed is None or 0 <= wanted.seed < 2**62, "0 or above"),
         ("--port", wanted.port, wanted.port is None or 0 <= wanted.port < 65_536, "0 to 65535"),

@@ -1,20 +1,22 @@
-"""The dashboard of a desk at work, in its process and on its event loop."""
+"""The dashboard of a desk at work, in its process and on its event loop; what was is read by a process beside it."""
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 
-import typer
 import uvicorn
 from fastapi import FastAPI
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
+from flatbook.cli.foyer import Foyer
 from flatbook.cli.live_door import Door
 from flatbook.dashboard.app import OPEN_PATHS, create_app
+from flatbook.dashboard.past.process import PastProcess
 from flatbook.dashboard.security.gate import Guarded, check_declared
 from flatbook.dashboard.security.permissions import Permission
-from flatbook.live.health import METRICS, PATHS, PUBLIC, Health
-from flatbook.live.log import Logger
+from flatbook.live.health import METRICS, PUBLIC, Health
 from flatbook.live.service import Service, Terms
 
 _STOPS_S = 2
@@ -30,13 +32,20 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def page_beside(service: Service, door: Door | None, terms: Terms, log: Logger) -> None:
-    """Serve until cancelled; at once done where nobody wants a page."""
-    if door is None:
-        return
+async def page_beside(service: Service, foyer: Foyer, door: Door, terms: Terms) -> None:
+    """Let readers from the foyer in to the pages, until cancelled."""
+    journal = terms.journal if door.settings.replay else None
+    with nullcontext() if journal is None else PastProcess(journal) as past:
+        app = create_app(service.publisher, service.operator, door.users, door.settings, archive=past)
+        _watched(app, Health(service.publisher, service.metrics))
+        async with foyer.opened(app):
+            await asyncio.Event().wait()
+
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, door: Door) -> AsyncIterator[asyncio.Task[None]]:
+    """An application at a door, entered once it listens; the task ends when it serves no more."""
     settings = door.settings
-    app = create_app(service.publisher, service.operator, door.users, settings, archive=None)
-    _watched(app, Health(service.publisher, service.metrics))
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, proxy_headers=settings.behind_proxy,
         ws="websockets-sansio", ws_per_message_deflate=False, ws_max_size=_ASKED_BYTES_MOST,
@@ -44,13 +53,14 @@ async def page_beside(service: Service, door: Door | None, terms: Terms, log: Lo
         timeout_graceful_shutdown=_STOPS_S,
     )  # fmt: skip
     server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[door.listening]))
+    task = asyncio.create_task(server.serve(sockets=[door.listening]))
     try:
-        await _told(server, serving, door, terms, log)
-        await asyncio.shield(serving)
+        while not (server.started or task.done()):
+            await asyncio.sleep(0.01)
+        yield task
     finally:
         server.should_exit = True
-        await asyncio.gather(serving, return_exceptions=True)
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _watched(app: FastAPI, health: Health) -> None:
@@ -58,13 +68,3 @@ def _watched(app: FastAPI, health: Health) -> None:
     metrics = Route(METRICS, Guarded(health.metrics_app, Permission.READ), methods=["GET"])
     app.router.routes[:0] = [*health.routes(), metrics]
     check_declared(app, public=(*OPEN_PATHS, *PUBLIC))
-
-
-async def _told(server: _Server, serving: asyncio.Task[None], door: Door, terms: Terms, log: Logger) -> None:
-    """Say where it is, once it listens."""
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.01)
-    if serving.done():
-        return
-    typer.echo(f"dashboard {door.address}    {terms.mode}; Ctrl+C stops in order")
-    log.info("dashboard listens", address=door.address, health=PATHS)

@@ -36,6 +36,7 @@ from flatbook.cli.options import (
     Underlying,
     Working,
 )
+from flatbook.cli.warmup_command import warmup
 from flatbook.cli.world_commands import add_world_commands
 from flatbook.model.errors import FaultsError, FlatbookError
 
@@ -48,6 +49,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(journal_app, name="journal")
+app.command()(warmup)
 add_world_commands(app)
 _BAD_INPUT = 2
 _TOLERANCE_HELP = "Error of a price that is welcome for speed, relative to max(price, 1 % of spot)."
@@ -439,19 +441,6 @@ def margin(
             json=json,
             html=html,
         )
-    )
-
-
-@app.command()
-def warmup() -> None:
-    """Compile and cache every kernel, so that every later command starts warm."""
-    from rich.console import Console
-
-    from flatbook.cli.warmup import warm_up
-
-    count = warm_up(Console(stderr=True))
-    typer.echo(
-        f"{count} families of kernels compiled and kept" if count else "every kernel is compiled already"
     )
 
 

@@ -4,6 +4,7 @@ Two processes share the work, a family each: the kernels of a family use each ot
 compiled leaves a mark in the kernel cache, so that a command that needs it knows whether there is anything to wait for.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -55,6 +56,7 @@ _PAYS = (_ONE, _ONE * 0.5, _ONE * 0.01)
 _MEETS = np.array([[0, 1]])
 _SIZE = (16, 10)
 _WORKERS = 2
+_GENTLY = 15  # of 19
 
 Step = Callable[[], object]
 
@@ -214,20 +216,47 @@ def _small_offset() -> OffsetProblem:
     )  # fmt: skip
 
 
+LIVE_FAMILIES = (
+    "American options at their exercise boundary",
+    "surfaces",
+    "tables of European options",
+    "option offsets",
+    "European values",
+    "European implied volatilities",
+    "sums of a book",
+    "hedges",
+    "ticks",
+)
+"""What a desk calls from its first second; what is left is for cash dividends and for what has no exercise boundary."""
+
+
 def families_for(table: InstrumentTable) -> tuple[str, ...]:
     """The families that a desk of these instruments will call."""
     return tuple(FAMILIES) if table.american.any() else EUROPEAN_FAMILIES
 
 
-def warm_up(console: Console, families: Iterable[str] = FAMILIES) -> int:
-    """Compile and cache the kernels of these families that are not kept yet; the number of families compiled."""
-    cold = [name for name in families if not _mark(name).exists()]
+def cold_families(families: Iterable[str] = FAMILIES) -> list[str]:
+    """Those of them that nobody has compiled on this machine."""
+    return [name for name in families if not _mark(name).exists()]
+
+
+def warm_up(console: Console, families: Iterable[str] = FAMILIES, *, gently: bool = False) -> int:
+    """Compile and cache the kernels of these families that are not kept yet; the number of families compiled.
+
+    `gently`: what else runs on the machine goes first.
+    """
+    cold = cold_families(families)
     if not cold:
         return 0
     kernel_folder().mkdir(parents=True, exist_ok=True)
     with (
         Progress(console=console, transient=True) as bar,
-        ProcessPoolExecutor(min(_WORKERS, len(cold)), mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(
+            min(_WORKERS, len(cold)),
+            mp_context=get_context("spawn"),
+            initializer=os.nice,
+            initargs=(_GENTLY if gently else 0,),
+        ) as pool,
     ):
         task = bar.add_task("compiling kernels, once", total=len(cold))
         work = {pool.submit(compile_family, name): name for name in cold}
