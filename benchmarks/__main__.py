@@ -1,6 +1,7 @@
 """`make bench`: our trees against QuantLib, our surfaces against SciPy, as ratios with their spread, and the whole command.
 
-The vectorised kernels have a report of their own: `make bench-kernels`.
+The vectorised kernels have a report of their own: `make bench-kernels`. What goes over sockets is measured by itself:
+`python -m benchmarks.wire_to_wire` and `python -m benchmarks.venue_socket`.
 """
 
 from itertools import chain
@@ -21,6 +22,7 @@ from benchmarks import (
     simulation,
     surface,
     surface_look,
+    tick,
     value_function,
 )
 from benchmarks.peers.stopwatch import Work, time_calls
@@ -57,6 +59,7 @@ def main() -> None:
         orders.timings(),
         plan.timings(),
         cycle.timings(),
+        tick.timings(),
         simulation.timings(),
     ):
         print(line, flush=True)

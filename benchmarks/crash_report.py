@@ -23,6 +23,7 @@ _NAMES = {
     "fills_told_again": "fills that were told again",
     "orders": "orders sent",
     "restarts": "restarts on the record",
+    "released": "times that a limit had stopped the desk, and the operator released it",
     "reconciled": "restarts that lived until the venue had answered",
     "lost": "**acknowledged events lost**",
     "doubled": "**fills counted twice**",
@@ -50,11 +51,14 @@ Taken on {system} {machine}, 2 shared cores, Python {python}.
 
 
 def sections(
-    count: int, seed: int, folder: Path, speed: float, told: Callable[[str], object]
+    count: int, seed: int, folder: Path, speed: float, told: Callable[[str], object], only: str = ""
 ) -> Iterator[Section]:
-    """Each part of the report, as it is done."""
-    yield kills(count, seed, folder / "kills", speed, told)
+    """Each part of the report whose name holds `only`, as it is done."""
+    if only in kills.__name__:
+        yield kills(count, seed, folder / "kills", speed, told)
     for number, section in enumerate(SECTIONS):
+        if only not in section.__name__:
+            continue
         told(section.__name__)
         yield section(max(count // 20, 1), seed + 1 + number, folder / section.__name__, speed)
 
@@ -66,7 +70,9 @@ def page(found: list[Section], seed: int, speed: float) -> str:
     )  # fmt: skip
     parts = [head]
     for section in found:
-        rows = "\n".join(f"| {_NAMES.get(name, name)} | {_told(value)} |" for name, value in section.figures.items())
+        rows = "\n".join(
+            f"| {_NAMES.get(name, name)} | {_told(value)} |" for name, value in section.figures.items()
+        )
         faults = "".join(f"- FAULT: {fault}\n" for fault in section.faults) or "No fault was found.\n"
         parts.append(f"## {section.title}\n\n{section.what}\n\n| | |\n|---|---|\n{rows}\n\n{faults}")
     return "\n".join(parts)
@@ -83,6 +89,7 @@ def main() -> int:
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--speed", type=float, default=5.0, help="market seconds in a second")
     asked.add_argument("--write", type=Path, help="the page to write")
+    asked.add_argument("--only", default="", help="sections whose names hold this; kills is one")
     asked.add_argument("--folder", type=Path, help="where journals and logs stay; left out: nowhere")
     told = asked.parse_args()
     with TemporaryDirectory() as temporary:
@@ -93,6 +100,7 @@ def main() -> int:
                 told.folder or Path(temporary),
                 told.speed,
                 lambda words: print(words, file=sys.stderr, flush=True),
+                told.only,
             )
         )
     print(json.dumps([asdict(section) for section in found], indent=2))

@@ -12,6 +12,7 @@ export interface Preview {
   text: string;
   changes: Change[];
   warnings: string[];
+  second_person?: boolean; // it would wait for one
 }
 
 export interface Done {

@@ -12,12 +12,58 @@ export class ApiError extends Error {
   }
 }
 
+// While a moment of the past is shown, what a page asks for is of that moment.
+let past = '';
+const pastChanged = new Set<() => void>();
+const OF_NOW = /^\/(actions|journal|moments|session|users)/;
+const AGAIN_MS = 500;
+
+export function setPast(sequence: number | null): void {
+  past = sequence === null ? '' : `/moments/${sequence}`;
+  for (const each of pastChanged) each();
+}
+
+export function pastOf(path: string): string {
+  return past && !OF_NOW.test(path) ? past : '';
+}
+
+export function listenPast(listener: () => void): () => void {
+  pastChanged.add(listener);
+  return () => void pastChanged.delete(listener);
+}
+
+// The journal is still taken again up to that moment: ask once more, as long as somebody wants it.
+export async function patient<T>(ask: () => Promise<T>, wanted: () => boolean, told: (e: ApiError) => void = () => undefined): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (e) {
+      if (!(e instanceof ApiError) || e.status !== 503 || !wanted()) throw e;
+      told(e);
+      await new Promise((done) => setTimeout(done, AGAIN_MS));
+      if (!wanted()) throw e;
+    }
+  }
+}
+
 export function setCsrf(token: string): void {
   csrf = token;
 }
 
-export async function api<T>(path: string, options: { method?: string; body?: unknown; headers?: Record<string, string> } = {}): Promise<T> {
+interface Options {
+  method?: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+export async function api<T>(path: string, options: Options = {}): Promise<T> {
   const method = options.method ?? (options.body === undefined ? 'GET' : 'POST');
+  const moment = method === 'GET' ? pastOf(path) : '';
+  if (moment) return patient(() => asked<T>(method, moment + path, options), () => past === moment);
+  return asked<T>(method, path, options);
+}
+
+async function asked<T>(method: string, path: string, options: Options): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json', ...options.headers };
   if (options.body !== undefined) headers['Content-Type'] = 'application/json';
   if (method !== 'GET' && csrf) headers['X-CSRF-Token'] = csrf;

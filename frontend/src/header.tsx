@@ -57,11 +57,15 @@ function Vitals({ data }: { data: Head }) {
       <span class={`vital wide ${known(data.data_usable_pct) && data.data_usable_pct < 80 ? 'amber' : ''}`} title="live options whose quote is used">
         data<b>{known(data.data_usable_pct) ? `${fixed(data.data_usable_pct, 0)} %` : '–'}</b>
       </span>
-      <span class="vital wide" title={`tick to decision: median ${known(p50) ? fixed(p50, 0) : '–'} µs, 99 of 100 within ${known(p99) ? fixed(p99, 0) : '–'} µs`}>
-        p99<b>{known(p99) ? `${fixed(p99 / 1000, 2)} ms` : '–'}</b>
+      <span class="vital wide" title={`Tick to decision: from the arrival of the oldest news of a cycle until its commands may leave.\np99: of the last decisions, 99 of 100 took at most ${took(p99)}; half of them ${took(p50)}.`}>
+        p99<b>{took(p99)}</b>
       </span>
     </>
   );
+}
+
+function took(us: number | null): string {
+  return !known(us) ? '–' : us < 1000 ? `${fixed(us, 0)} µs` : us < 1e6 ? `${fixed(us / 1000, us < 1e5 ? 1 : 0)} ms` : `${fixed(us / 1e6, 1)} s`;
 }
 
 function mood(value: number | null, amber: number, red: number): string {

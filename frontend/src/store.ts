@@ -1,6 +1,6 @@
 // What the stream said last of each topic, and who wants to know. Components draw once a frame of the screen at most.
 import { useEffect, useState } from 'preact/hooks';
-import { api } from './api';
+import { api, listenPast, pastOf } from './api';
 import type { Frame, LinkState } from './stream';
 import { Link } from './stream';
 
@@ -101,6 +101,9 @@ export function useApi<T>(path: string | null, everyMs = 0): { value: T | null; 
   const [value, setValue] = useState<T | null>(null);
   const [error, setError] = useState('');
   const [turn, setTurn] = useState(0);
+  const [, draw] = useState(0);
+  useEffect(() => listenPast(() => draw((n) => n + 1)), []);
+  const moment = path === null ? '' : pastOf(path);
   useEffect(() => setValue(null), [path]);
   useEffect(() => {
     if (path === null) return undefined;
@@ -117,11 +120,11 @@ export function useApi<T>(path: string | null, everyMs = 0): { value: T | null; 
         },
       );
     void ask();
-    const timer = everyMs ? window.setInterval(() => void ask(), everyMs) : 0;
+    const timer = everyMs && !moment ? window.setInterval(() => void ask(), everyMs) : 0;
     return () => {
       gone = true;
       window.clearInterval(timer);
     };
-  }, [path, everyMs, turn]);
+  }, [path, everyMs, turn, moment]);
   return { value, error, reload: () => setTurn((n) => n + 1) };
 }

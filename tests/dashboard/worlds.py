@@ -173,6 +173,16 @@ class Pictures:
                 is_hedge=hedge,
                 fill_id=fill.fill_id,
                 underlying=item.underlying,
+                capacity=fill.capacity.value,
+                sequence=fill.sequence,
+                theo=theo,
+                spot=nan if self._cycle is None else float(self._cycle.market.spot[table.underlying_of[row]]),
+                delta=nan
+                if self._cycle is None
+                else float(self._cycle.values.greeks[row, Measure.DELTA_SHARES] / item.multiplier),
+                fee=fill.fee,
+                venue=fill.venue,
+                counterparty=fill.counterparty,
             )
         )
         if hedge:

@@ -5,6 +5,8 @@ of the series; exposures within 1e-3 of the gross of their measure; utilisations
 of the band.
 """
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from benchmarks.tick_worlds import DATA, GOOG_DAY, SPX_DAY, goog_world, made_up_world, spx_world
@@ -374,6 +376,25 @@ def test_a_price_that_went_is_for_a_reprice():
     assert (decided.bid == NO_PRICE).all()
     assert (decided.ask == NO_PRICE).all()
     assert np.isinf(decided.utilisation).all()
+
+
+def test_ticks_leave_nothing_behind():
+    """As much memory is in use after two hundred more of them."""
+    world = made_up_world(days=DAYS)
+    desk, spot = prepare_tick(world.cycle), world.cycle.market.spot
+    moves = 1.0 + 1e-3 * np.sin(np.arange(200.0))
+
+    def in_use():
+        for move in moves.tolist():
+            tick(desk, spot * move, world.now_ns)
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before, after = in_use(), in_use()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 10_000
 
 
 def test_decisions_are_not_overwritten_by_later_ticks():

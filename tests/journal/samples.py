@@ -28,7 +28,7 @@ from flatbook.model.facts import Fact
 from flatbook.model.hedge_terms import HedgeTerms
 from flatbook.model.instruments import Instrument, Kind, Payoff, Right, Settlement, Side, Style, TickBand
 from flatbook.model.lifecycle_events import Exercised, PositionAdjusted, SeriesSettled
-from flatbook.model.operator_events import OperatorActed, Outcome
+from flatbook.model.operator_events import HedgeDecided, OperatorActed, Outcome
 from flatbook.model.order_events import (
     KillScope,
     KillSet,
@@ -124,6 +124,10 @@ FACTS: tuple[Fact, ...] = (
     OperatorActed(
         received_ns=NOW, action="limit override", who="anna", role="risk_officer", outcome=Outcome.DONE,
         target="SPX/1m/vega_usd_per_point", why="flow of the close", request="k-1", source="127.0.0.1",
+    ),
+    HedgeDecided(
+        received_ns=NOW, underlying="SPX", approve=True, side=Side.SELL, most_delta_usd=1.5e6, until_ns=NOW + 60,
+        owner="anna", reason="before the close",
     ),
     CycleDue(received_ns=NOW, reason="timer"),
     TickDue(received_ns=NOW, reason="spot"),

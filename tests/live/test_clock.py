@@ -86,3 +86,37 @@ def test_a_market_has_its_own_time_and_a_journal_may_be_ahead_of_it():
     machine.pass_(1.0)
     assert clock.now_ns() == 60 * _S
     assert clock.steady_ns() == 10 * _S
+
+
+def test_a_clock_follows_who_replays_and_never_goes_back():
+    """Told to stand, go on, be ahead and go back: time goes on or waits, and what was skipped counts as waited."""
+    machine = Machine()
+    clock = machine.clock(ClockTerms(market_ns=50 * _S, wall_ns=machine.wall_ns, speed=0.0))
+    machine.pass_(3.0)
+    assert (clock.now_ns(), clock.steady_ns()) == (50 * _S, 0)
+    clock.follow(ClockTerms(market_ns=50 * _S, wall_ns=machine.wall_ns, speed=10.0))
+    machine.pass_(2.0)
+    assert (clock.now_ns(), clock.steady_ns()) == (70 * _S, 20 * _S)
+    clock.follow(ClockTerms(market_ns=100 * _S, wall_ns=machine.wall_ns, speed=0.0))
+    assert (clock.now_ns(), clock.steady_ns()) == (100 * _S, 50 * _S)
+    machine.pass_(5.0)
+    assert (clock.now_ns(), clock.steady_ns()) == (100 * _S, 50 * _S)
+    clock.follow(ClockTerms(market_ns=90 * _S, wall_ns=machine.wall_ns, speed=1.0))
+    machine.pass_(4.0)
+    assert (clock.now_ns(), clock.steady_ns()) == (100 * _S, 54 * _S)
+    machine.pass_(7.0)
+    assert (clock.now_ns(), clock.steady_ns()) == (101 * _S, 61 * _S)
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 5.0), st.integers(0, 1_000), st.floats(0.0, 50.0)), max_size=30))
+def test_following_neither_clock_goes_back(turns):
+    machine = Machine()
+    clock = machine.clock(ClockTerms(market_ns=0, wall_ns=machine.wall_ns, speed=1.0))
+    last = (clock.now_ns(), clock.steady_ns())
+    for passed, market_s, speed in turns:
+        clock.follow(ClockTerms(market_ns=market_s * _S, wall_ns=machine.wall_ns, speed=speed))
+        machine.pass_(passed)
+        now = (clock.now_ns(), clock.steady_ns())
+        assert now[0] >= max(last[0], market_s * _S)
+        assert now[1] >= last[1]
+        last = now

@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 
-import msgspec
-
-from flatbook.engine.decision import Decision
+from flatbook.engine.ticking import decode_decision
 from flatbook.journal.replay import read_records, verify
 from flatbook.live.snapshot import DeskStanding
 from flatbook.model.events import Fill
@@ -21,7 +19,7 @@ def _last_decision(path):
         (raw,) = reader.execute(
             "SELECT payload FROM records WHERE kind = 'decision' ORDER BY sequence DESC LIMIT 1"
         ).fetchone()
-    return msgspec.msgpack.decode(raw, type=Decision).orders
+    return decode_decision(raw).orders
 
 
 def test_nothing_leaves_before_its_decision_is_durable(tmp_path):

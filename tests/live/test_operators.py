@@ -91,3 +91,25 @@ def test_a_preview_tells_what_would_change_and_changes_nothing(tmp_path):
         assert all(change.after == change.before / 2 for change in halved)
 
     _with_desk(tmp_path / "desk.journal", work)
+
+
+def test_a_preview_says_that_a_limit_would_kill(tmp_path):
+    """A limit that what is held exceeds by more than the kill share: nobody should learn that from the banner."""
+
+    async def work(desk, operator, venue):
+        name = "desk/vega_usd_per_point"
+        venue.tell(venue.trade(next(iter(venue.open))))
+        await until(lambda: _used(desk, name))
+        override = LimitOverridden(
+            received_ns=0, limit=name, limit_hard=1e-6, owner="x", reason="x", until_ns=2**62
+        )
+        assert operator.preview(override).warnings[0].startswith(f"It kills desk at once: {name} at ")
+        wide = replace(override, limit_hard=1e9)
+        assert not any("kills" in each for each in operator.preview(wide).warnings)
+
+    _with_desk(tmp_path / "desk.journal", work)
+
+
+def _used(desk, name):
+    standing = desk.core.last_cycle.standing
+    return next(one.utilisation for one in standing.limits if one.limit.name == name) > 0.0

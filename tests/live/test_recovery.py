@@ -1,6 +1,8 @@
 """A desk comes back from the state beside its journal as it does from the whole journal, and a bad state costs only time."""
 
 import asyncio
+import contextlib
+import sqlite3
 
 import pytest
 
@@ -84,6 +86,20 @@ def test_a_state_of_another_journal_or_build_is_put_aside(left, tmp_path):
     assert (begun.from_state, begun.process.facts) == (False, 0)
     with pytest.raises(StateFileError, match="another build"):
         read_state(state_beside(path), _BUILD | {"numpy": "0"})
+
+
+def test_a_journal_that_ends_before_its_state_stood_is_refused(left, tmp_path):
+    """Its last records are gone, as with a log that was cut off: their numbers would be used again."""
+    path = _copied(left, tmp_path)
+    with contextlib.closing(sqlite3.connect(path)) as editor, editor:
+        editor.execute("DELETE FROM seal")
+        editor.execute("DELETE FROM records WHERE sequence > 20")
+    with pytest.raises(JournalError, match="ends at record 20, and the state beside it stood after record"):
+        begin(path, _BUILD, silent())
+    state_beside(path).unlink()
+    begun = begin(path, _BUILD, silent())
+    begun.journal.close()
+    assert begun.records == 20
 
 
 def test_a_journal_of_another_world_is_refused(left, tmp_path):

@@ -20,7 +20,7 @@ def test_facts_that_matter_are_sentences():
         Severity.RED,
     )
     assert (line.sequence, line.at_ns) == (9, 5)
-    assert "lost (cable)" in line_of(VenueSession(received_ns=1, venue="cboe", up=False, reason="cable")).text
+    assert "lost: cable" in line_of(VenueSession(received_ns=1, venue="cboe", up=False, reason="cable")).text
     assert line_of(TradingHalted(received_ns=1, underlying="X", on=True, reason="news")).underlying == "X"
     assert line_of(OpenOrdersTold(received_ns=1, venue="v", asked_ns=0, client_ids=(), quantities=())) is None
 

@@ -3,6 +3,7 @@
 Published: the sources named in the packaged files of `adapters/venue_rules`.
 """
 
+from copy import deepcopy
 from fractions import Fraction
 from itertools import pairwise
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from flatbook.adapters.venue_rules.read import Venue, read_venue_rules
+from flatbook.kernels import protection_windows as pw
 from flatbook.model.errors import InvalidValueError
 from flatbook.model.protection_terms import (
     TALLIES,
@@ -365,6 +367,22 @@ def test_time_only_forgets(rule, fills, later):
         assert was or not now
 
 
+@given(_rules, _fills, st.integers(0, 60))
+@settings(max_examples=200, deadline=None)
+def test_looking_changes_nothing_and_sees_what_forgetting_leaves(rule, fills, later):
+    """A protection that is looked at is the same afterwards, and reads as one whose time has passed."""
+    protection, columns = new_protection([Scope(name="one", rule=rule)]), _columns(fills)
+    count_fills(protection, columns)
+    now = int(columns.time_ns[-1]) + later * _MS
+    before = deepcopy(protection.tallies)
+    seen = used(protection, now)
+
+    for name, was, left in zip(before._fields, before, protection.tallies, strict=True):
+        np.testing.assert_array_equal(was, left, err_msg=name)
+    pw.forget(protection.windows, protection.tallies, now)
+    np.testing.assert_array_equal(seen, used(protection, now))
+
+
 @given(_rules, _fills, st.data())
 @settings(max_examples=200, deadline=None)
 def test_a_replay_gives_the_same_states_however_it_is_cut(rule, fills, data):
@@ -373,7 +391,7 @@ def test_a_replay_gives_the_same_states_however_it_is_cut(rule, fills, data):
     count_fills(whole, columns)
     for i in range(len(fills)):
         if data.draw(st.booleans()):
-            used(cut, int(columns.time_ns[i]))
+            pw.forget(cut.windows, cut.tallies, int(columns.time_ns[i]))
         count_fills(cut, _row(columns, i))
     for name in (
         "start_ns",

@@ -10,6 +10,8 @@ export interface Line {
   width?: number;
   dash?: number[];
   fillTo?: number; // place of the line up to which the band is filled
+  bars?: boolean; // filled bars in place of a line; later ones stand before earlier ones
+  told?: ArrayLike<number>; // what is told of it on hover, where that is not `values`
 }
 
 export interface Mark {
@@ -82,7 +84,7 @@ function options(now: { current: ChartProps }, at: HTMLElement): uPlot.Options {
     cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
     tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), 'UTC'),
     scales: {
-      x: { time },
+      x: { time, ...(lines.some((each) => each.bars) ? { range: (chart, low, high) => { const half = (high - low || 60) / Math.max(chart.data[0].length - 1, 1) / 2; return [low - half, high + half]; } } : {}) },
       y: {
         range: (_, low, high) => {
           let [bottom, top] = [low, high];
@@ -106,6 +108,7 @@ function options(now: { current: ChartProps }, at: HTMLElement): uPlot.Options {
         points: { show: false },
         spanGaps: false,
         ...(each.dash ? { dash: each.dash } : {}),
+        ...(each.bars ? { fill: colour(each.colour), paths: uPlot.paths.bars!({ size: [0.85, 14] }) } : {}),
       })),
     ],
     bands,
@@ -149,7 +152,7 @@ function tell(chart: uPlot, props: ChartProps): void {
   const x = chart.data[0][at];
   const format = props.format ?? String;
   const lines = props.lines.map((each, n) => {
-    const value = chart.data[n + 1]?.[at];
+    const value = (each.told ?? chart.data[n + 1])?.[at];
     return `${each.label} ${value === null || value === undefined ? '–' : format(value)}`;
   });
   const when = x === undefined ? '' : (props.formatX ?? (props.time === false ? String : seconds))(x);

@@ -20,6 +20,7 @@ export interface TableProps {
   onAt?: (row: number) => void;
   onEnter?: (row: number) => void;
   onCell?: (row: number, key: string) => void;
+  onEnd?: () => void; // the last rows came in sight
   rowKind?: (row: number) => string;
   over?: ComponentChildren; // a first line of the head
   overscan?: number;
@@ -60,6 +61,11 @@ export function VirtualTable(props: TableProps) {
     if (at * ROW < element.scrollTop) element.scrollTop = at * ROW;
     else if (at * ROW + ROW + top > element.scrollTop + element.clientHeight) element.scrollTop = at * ROW + ROW + top - element.clientHeight;
   }, [at]);
+
+  const end = rows > 0 && (seen.top + seen.height) / ROW > rows - 10;
+  useEffect(() => {
+    if (end) props.onEnd?.();
+  }, [end, rows]);
 
   const first = Math.max(0, Math.floor(seen.top / ROW) - overscan);
   const last = Math.min(rows, Math.ceil((seen.top + seen.height) / ROW) + overscan);

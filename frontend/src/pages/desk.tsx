@@ -152,7 +152,7 @@ const MEASURES: Record<string, string> = {
   es_usd: 'expected shortfall',
 };
 
-function measureName(measure: string): string {
+export function measureName(measure: string): string {
   return MEASURES[measure] ?? measure.replace(/_(usd|pct|per_s|per_min)$/g, '').replaceAll('_', ' ');
 }
 
@@ -460,15 +460,19 @@ function History({ title, unit, x, lines, marks = [], sign = true }: { title: st
 
 function StoryPanel({ story }: { story: StoryRow[] }) {
   return (
-    <Panel title="What the desk is doing" note="newest first; click a line to see that moment">
+    <Panel title="What the desk is doing" note="newest first; its time shows that moment, its kind the record">
       {story.length === 0 && <Empty what="Nothing has happened yet" why="Each line will be a decision with its reason." />}
       <ul class="story">
         {story.map((each) => (
           <li key={`${each.sequence}:${each.text}`} class={each.severity} title={instant(each.at_ns)}>
             <time>
-              <a href={`/journal?at=${each.sequence}`}>{clock(each.at_ns)}</a>
+              <a href={`/desk?at=${each.sequence}`} title={`the desk at ${instant(each.at_ns)}`}>
+                {clock(each.at_ns)}
+              </a>
             </time>
-            <span class="kind">{each.kind}</span>
+            <a class="kind" href={`/journal?record=${each.sequence}`} title="its record in the journal">
+              {each.kind}
+            </a>
             <span class="text">{each.text}</span>
           </li>
         ))}

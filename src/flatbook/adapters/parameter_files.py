@@ -43,6 +43,25 @@ def read_over(struct: type[P], name: str, packaged: str, path: Path | None) -> P
     return _converted(struct, _laid_over(default, overlay), Findings(path.name, lines_of(text)))
 
 
+def read_document(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises
+    ------
+    FaultsError
+        It cannot be read, or is no TOML.
+    """
+    return _document_of(_text_of(path), path.name)
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file or folder has this name; one that no file can have is nobody's."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def _laid_over(default: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
     out = dict(default)
     for key, value in overlay.items():

@@ -20,7 +20,7 @@ from flatbook.cli.live_page import page_beside, serving
 from flatbook.cli.live_warmup import compiled, compiling_the_rest
 from flatbook.cli.simulate import find_scenario
 from flatbook.live.health import PATHS
-from flatbook.live.log import Logger, LogWriter
+from flatbook.live.log import LogWriter
 from flatbook.live.service import Service, Terms, run, service_of
 from flatbook.live.settings import LiveSettings, document_of, table_of
 from flatbook.live.snapshot import Mode
@@ -49,6 +49,7 @@ class Wanted:
     minutes: float | None
     log: Path | None
     replay: Replay | None = None
+    behind_proxy: bool = False
 
 
 def run_live(wanted: Wanted) -> int:
@@ -64,7 +65,10 @@ def run_live(wanted: Wanted) -> int:
     document = document_of(wanted.desk)
     name = "the command line" if wanted.desk is None else wanted.desk.name
     settings = _settings(wanted, table_of(document, "live", LiveSettings, name))
-    page = Page(document=document, name=name, host=wanted.host, port=wanted.port, on=wanted.dashboard)
+    page = Page(
+        document=document, name=name, host=wanted.host, port=wanted.port, on=wanted.dashboard,
+        behind_proxy=wanted.behind_proxy,
+    )  # fmt: skip
     log_file = Path(settings.log) if settings.log else None
     if log_file is not None:
         log_file.parent.mkdir(parents=True, exist_ok=True)
@@ -95,13 +99,13 @@ def run_live(wanted: Wanted) -> int:
 
         mode = Mode.SIMULATED if told is None else Mode.REPLAY
         terms = Terms(desk=desk, limits=limits, settings=settings, journal=journal, mode=mode)
-        return asyncio.run(_main(terms, doors, door, wanted.minutes, writer.logger))
+        return asyncio.run(_main(terms, doors, door, wanted.minutes, writer))
 
 
 async def _main(
-    terms: Terms, doors: Callable[[], Doors], door: Door | None, minutes: float | None, log: Logger
+    terms: Terms, doors: Callable[[], Doors], door: Door | None, minutes: float | None, writer: LogWriter
 ) -> int:
-    stop, foyer, loop = asyncio.Event(), Foyer(), asyncio.get_running_loop()
+    stop, foyer, loop, log = asyncio.Event(), Foyer(), asyncio.get_running_loop(), writer.logger
     async with contextlib.AsyncExitStack() as standing:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
@@ -117,6 +121,7 @@ async def _main(
         foyer.told = "The venue is being connected and the journal is read."
         lines = await asyncio.to_thread(doors)
         service = await service_of(terms, lines.feed, lines.venue_of, log)
+        service.metrics.log_dropped.set_function(lambda: float(writer.dropped))
         lines.connect(service)
         if minutes is not None:
             loop.call_later(60.0 * minutes, stop.set)

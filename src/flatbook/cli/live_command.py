@@ -6,52 +6,60 @@ from typing import Annotated
 
 import typer
 
+DeskFile = Annotated[
+    Path | None,
+    typer.Argument(help="A desk file with \\[live] and \\[dashboard]; left out: the shipped live demo."),
+]
+Scenario = Annotated[
+    str | None, typer.Option(help="World of the venue in this machine: a shipped name or a file.")
+]
+Venue = Annotated[
+    str | None,
+    typer.Option(help="host:port of a venue that runs already; left out: one is started beside the desk."),
+]
+Journal = Annotated[
+    Path | None,
+    typer.Option(help="Where everything is recorded. With --venue a journal that is there is gone on with."),
+]
+Speed = Annotated[
+    float | None,
+    typer.Option(help="Market seconds in a second; with --replay also inf: as fast as the desk takes it."),
+]
+Minutes = Annotated[
+    float | None, typer.Option(help="Stop in order after so many minutes; left out: on Ctrl+C.")
+]
+Proxied = Annotated[
+    bool, typer.Option("--behind-proxy", help="Something in front of the dashboard speaks TLS.")
+]
+Recorded = Annotated[
+    Path | None,
+    typer.Option(help="A recorded market instead of a venue: LEAN, DBN or Deribit, a file or a folder."),
+]
+Day = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of the recording, where it has several.")
+]
+Since = Annotated[
+    str | None, typer.Option("--from", help="UTC, as 15:30; left out: the recording's beginning.")
+]
+
 
 def run(
-    desk: Annotated[
-        Path | None,
-        typer.Argument(help="A desk file with [live] and [dashboard]; left out: the shipped live demo."),
-    ] = None,
-    scenario: Annotated[
-        str | None, typer.Option(help="World of the venue in this machine: a shipped name or a file.")
-    ] = None,
-    venue: Annotated[
-        str | None,
-        typer.Option(
-            help="host:port of a venue that runs already; left out: one is started beside the desk."
-        ),
-    ] = None,
-    journal: Annotated[
-        Path | None,
-        typer.Option(
-            help="Where everything is recorded. With --venue a journal that is there is gone on with."
-        ),
-    ] = None,
+    desk: DeskFile = None,
+    scenario: Scenario = None,
+    venue: Venue = None,
+    journal: Journal = None,
     host: Annotated[str | None, typer.Option(help="Address of the dashboard.")] = None,
     port: Annotated[int | None, typer.Option(help="Its port; 0: any that is free.")] = None,
+    behind_proxy: Proxied = False,
     dashboard: Annotated[bool, typer.Option(help="Serve the dashboard.")] = True,
-    speed: Annotated[
-        float | None,
-        typer.Option(
-            help="Market seconds in a second; with --replay also inf: as fast as the desk takes it."
-        ),
-    ] = None,
+    speed: Speed = None,
     seed: Annotated[int | None, typer.Option(help="Of the world.")] = None,
-    minutes: Annotated[
-        float | None, typer.Option(help="Stop in order after so many minutes; left out: on Ctrl+C.")
-    ] = None,
+    minutes: Minutes = None,
     log: Annotated[Path | None, typer.Option(help="File of the log, one JSON object a line.")] = None,
-    replay: Annotated[
-        Path | None,
-        typer.Option(help="A recorded market instead of a venue: LEAN, DBN or Deribit, a file or a folder."),
-    ] = None,
-    day: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of the recording, where it has several.")
-    ] = None,
+    replay: Recorded = None,
+    day: Day = None,
     underlying: Annotated[str | None, typer.Option(help="Of the recording, where it has several.")] = None,
-    from_time: Annotated[
-        str | None, typer.Option("--from", help="UTC, as 15:30; left out: the recording's beginning.")
-    ] = None,
+    from_time: Since = None,
     until_time: Annotated[str | None, typer.Option("--until", help="UTC; left out: its end.")] = None,
 ) -> None:
     """Run the desk all day: market data and fills in, journal first, decisions out, and a dashboard that shows why.
@@ -71,7 +79,7 @@ def run(
 
     wanted = Wanted(
         desk=desk, scenario=scenario, venue=venue, journal=journal, host=host, port=port, dashboard=dashboard,
-        speed=speed, seed=seed, minutes=minutes, log=log,
+        behind_proxy=behind_proxy, speed=speed, seed=seed, minutes=minutes, log=log,
         replay=None if replay is None else Replay(
             path=replay, speed=1.0 if speed is None else speed, day=None if day is None else day.date(), underlying=underlying,
             from_time=from_time, until_time=until_time,

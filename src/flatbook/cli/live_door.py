@@ -30,13 +30,13 @@ class Page:
     host: str | None
     port: int | None
     on: bool
+    behind_proxy: bool = False
 
     def settings(self) -> DashboardSettings:
         """Of both; raises FaultsError where the file is wrong."""
         told = table_of(self.document, "dashboard", DashboardSettings, self.name)
-        changes = {
-            key: value for key, value in (("host", self.host), ("port", self.port)) if value is not None
-        }
+        named = {"host": self.host, "port": self.port, "behind_proxy": self.behind_proxy or None}
+        changes = {key: value for key, value in named.items() if value is not None}
         return msgspec.structs.replace(told, **changes)
 
     @property

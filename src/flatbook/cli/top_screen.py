@@ -44,7 +44,7 @@ class TopScreen(App[None]):
     #head { height: auto; min-height: 1; background: $surface; }
     #line { height: auto; display: none; color: $text-error; }
     .title { height: 1; color: $text-muted; background: $surface; text-style: bold; }
-    .panel { height: auto; }
+    .panel { height: auto; padding-right: 1; }
     #numbers { height: auto; max-height: 65%; layout: horizontal; }
     #numbers > VerticalScroll { width: 1fr; height: auto; max-height: 100%; }
     .-narrow #numbers { layout: vertical; }
@@ -90,6 +90,11 @@ class TopScreen(App[None]):
         self._age()
         self.set_interval(_LOOK_S, self._age)
         self.run_worker(self._follow(), name="stream", exclusive=True)
+
+    @property
+    def heard(self) -> int:
+        """Of how many topics something has come."""
+        return len(self._told)
 
     def action_freeze(self) -> None:
         """Hold the picture, or let it go on."""

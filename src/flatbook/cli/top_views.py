@@ -29,7 +29,7 @@ def headline(head: Row, at_ns: int, cycle: int) -> Text:
     line.append("   P&L ", style=FAINT).append(f"{brief(head['pnl_usd'])} USD", style=signed(head["pnl_usd"]))
     line.append("   capital ", style=FAINT).append(_pct(head["capital_pct"], 1))
     line.append("   data ", style=FAINT).append(_pct(head["data_usable_pct"]))
-    line.append("   decided in ", style=FAINT).append(_ms(head["tick_to_decision_p99_us"])).append(
+    line.append("   decided in ", style=FAINT).append(_time_of(head["tick_to_decision_p99_us"])).append(
         " p99", style=FAINT
     )
     line.append(f"   {instant(at_ns, 'milliseconds')} UTC", style="bold")
@@ -174,5 +174,7 @@ def _pct(value: float | None, decimals: int = 0) -> str:
     return NOTHING if value is None else f"{value:.{decimals}f} %"
 
 
-def _ms(value: float | None) -> str:
-    return NOTHING if value is None else f"{magnitude(value / 1e3)} ms"
+def _time_of(value: float | None) -> str:
+    if value is None:
+        return NOTHING
+    return f"{magnitude(value / 1e3)} ms" if value < 1e6 else f"{magnitude(value / 1e6)} s"

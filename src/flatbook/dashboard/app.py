@@ -7,7 +7,23 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 
 from flatbook.dashboard.context import Archive, Context, DashboardSettings
-from flatbook.dashboard.routes import actions, class_, desk, moments, session, stream
+from flatbook.dashboard.routes import (
+    actions,
+    capital,
+    class_,
+    desk,
+    explain,
+    hedges,
+    journal,
+    limits,
+    moments,
+    obligations,
+    residual,
+    session,
+    slides,
+    stream,
+    surface,
+)
 from flatbook.dashboard.security.from_desk import security_settings
 from flatbook.dashboard.security.gate import check_declared, install
 from flatbook.dashboard.security.users import Users
@@ -22,6 +38,15 @@ ROUTERS: tuple[Callable[[Context], APIRouter], ...] = (
     actions.router,
     desk.router,
     class_.router,
+    slides.router,
+    hedges.router,
+    limits.router,
+    capital.router,
+    residual.router,
+    explain.router,
+    surface.router,
+    obligations.router,
+    journal.router,
     moments.router,
 )
 _DOCUMENT = "/api/v1/openapi.json"

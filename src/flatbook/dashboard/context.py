@@ -26,6 +26,9 @@ class DashboardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     tls_certificate: str = ""  # file
     tls_key: str = ""  # file
     four_eyes: bool = False  # raising a limit or releasing a kill waits for a second person
+    replay: bool = (
+        True  # take the journal again beside the desk, so that any moment of it can be shown at once
+    )
     local_role: str = "risk_officer"  # of whoever sits at the machine while no user is configured
 
     def __post_init__(self) -> None:
@@ -44,7 +47,10 @@ class DashboardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class Archive(Protocol):
-    """What was: the desk at any moment of its journal. A sequence that is not there raises UnknownTopicError."""
+    """What was: the desk at any moment of its journal. A sequence that is not there raises UnknownTopicError.
+
+    `dashboard.past.asked.Library` is one that answers for itself, in a process of its own.
+    """
 
     def span(self) -> tuple[int, int]:
         """The first and the last sequence that can be shown."""

@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from flatbook.dashboard.security.refusals import refusal
+
 PAGE = "index.html"
 FALLBACK = "/{path:path}"
 _HASHED = "assets/"
@@ -25,7 +27,7 @@ _TYPES: Mapping[str, str] = MappingProxyType(
         "woff2": "font/woff2",
     }
 )
-_LEAST_TO_SHRINK = 1024
+_KEPT_SMALL = ".gz"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +42,10 @@ class StaticFile:
 
 
 def bundle() -> dict[str, StaticFile]:
-    """Files of the bundle by their path; empty where none was built."""
-    root = files("flatbook.dashboard") / "static"
-    return {name: _file(name, each.read_bytes()) for name, each in _below(root, "") if _type_of(name)}
+    """Files of the bundle by their path, without the `.gz` of those that are kept compressed; empty where none was built."""
+    found = _below(files("flatbook.dashboard") / "static", "")
+    told = ((name.removesuffix(_KEPT_SMALL), name, each) for name, each in found)
+    return {path: _file(path, name, each.read_bytes()) for path, name, each in told if _type_of(path)}
 
 
 class StaticPages:
@@ -58,7 +61,9 @@ class StaticPages:
     async def answer(self, request: Request) -> Response:
         """A file, else the page."""
         path = str(request.path_params["path"])
-        if path.startswith(("api/", _HASHED)) and path not in self._files:
+        if path.startswith("api/"):
+            return refusal(404, "none", "there is no such route; GET /api/v1/openapi.json tells all")
+        if path.startswith(_HASHED) and path not in self._files:
             return PlainTextResponse("there is no such file", 404)
         found = self._files.get(path) or self._files.get(PAGE)
         if found is None:
@@ -87,12 +92,15 @@ def _type_of(name: str) -> str:
     return _TYPES.get(name.rpartition(".")[2], "")
 
 
-def _file(name: str, body: bytes) -> StaticFile:
-    shrunk = gzip.compress(body, 9, mtime=0) if len(body) >= _LEAST_TO_SHRINK else None
+def _file(path: str, name: str, raw: bytes) -> StaticFile:
+    if name.endswith(_KEPT_SMALL):
+        body, shrunk = gzip.decompress(raw), raw
+    else:
+        body, shrunk = raw, gzip.compress(raw, 9, mtime=0)
     return StaticFile(
         body=body,
-        shrunk=shrunk if shrunk is not None and len(shrunk) < len(body) else None,
-        media_type=_type_of(name),
+        shrunk=shrunk if len(shrunk) < len(body) else None,
+        media_type=_type_of(path),
         etag=f'"{hashlib.sha256(body).hexdigest()[:32]}"',
-        forever=name.startswith(_HASHED),
+        forever=path.startswith(_HASHED),
     )

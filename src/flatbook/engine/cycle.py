@@ -15,6 +15,7 @@ from flatbook.exposure.aggregate import Exposure
 from flatbook.exposure.scenario_sheets import Sheets, scenario_sheets
 from flatbook.exposure.slides import MOVES, Gaps, Ladder, Slides, ladder
 from flatbook.hedging import propose as hedging
+from flatbook.hedging.approval import WaitingHedge
 from flatbook.hedging.propose import Hedge
 from flatbook.limits.check import Standing
 from flatbook.limits.state import LimitsState
@@ -62,6 +63,7 @@ class Cycle:
     )
     offset: Offset | None = None  # solved in this cycle to be sent
     offset_trades: Ints | None = None  # int64[n_rows] contracts of it that leave; None: nothing of it does
+    waiting: tuple[WaitingHedge, ...] = ()  # of the hedges, those that a person is asked about
     _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property

@@ -6,13 +6,10 @@ Together with the facts before it this is the whole story: replaying the facts m
 from collections.abc import Iterator
 
 import msgspec
-import numpy as np
 
 from flatbook.engine.cycle import Cycle
 from flatbook.hedging.propose import Hedge
-from flatbook.model.instruments import Instrument
 from flatbook.model.measures import Measure
-from flatbook.orders.reconcile import Commands
 from flatbook.quoting.ticks import NO_PRICE
 
 
@@ -47,7 +44,18 @@ class OrderDecision(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     replaces: int  # client id; 0: none
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class WaitingDecision(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What becomes of a hedge that is large enough for a person to be asked."""
+
+    underlying: str
+    side: int
+    delta_usd: float  # that would be traded, by amount
+    since_ns: int
+    state: str  # hedging.approval.Waiting
+    until_ns: int
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
     """The decisions of one cycle; quote columns are aligned with `symbols`, NO_PRICE where a side is not quoted."""
 
     cause: int  # sequence of the CycleDue
@@ -60,6 +68,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     ask_sizes: tuple[int, ...]
     orders: tuple[OrderDecision, ...]  # what leaves, in sequence
     exposure: tuple[tuple[float, ...], ...]  # by underlying, in the order of the table of measures
+    waiting: tuple[WaitingDecision, ...] = ()  # hedges that a person is asked about
 
 
 def decision_of(cycle: Cycle) -> Decision:
@@ -82,6 +91,17 @@ def decision_of(cycle: Cycle) -> Decision:
         ask_sizes=tuple(quotes.ask_size[quoted].tolist()),
         orders=_orders(cycle),
         exposure=tuple(map(tuple, cycle.exposure.by_underlying.tolist())),
+        waiting=tuple(
+            WaitingDecision(
+                underlying=one.underlying,
+                side=int(one.side),
+                delta_usd=one.delta_usd,
+                since_ns=one.since_ns,
+                state=one.state.value,
+                until_ns=one.until_ns,
+            )
+            for one in cycle.waiting
+        ),
     )
 
 
@@ -125,20 +145,18 @@ def _offset_legs(cycle: Cycle) -> Iterator[HedgeDecision]:
         )
 
 
-def orders_of(
-    commands: Commands, next_id: int, instruments: tuple[Instrument, ...]
-) -> tuple[OrderDecision, ...]:
-    """Commands as the journal keeps them; `next_id` is the client id of the first that is new."""
-    new = ~commands.cancels
-    ids = np.where(new, next_id - 1 + np.cumsum(new), commands.client_id)
-    orders = commands.orders
+def _orders(cycle: Cycle) -> tuple[OrderDecision, ...]:
+    if cycle.outgoing is None:
+        return ()
+    commands = cycle.outgoing.commands
+    orders, instruments = commands.orders, cycle.table.instruments
     columns = (
         commands.action,
         orders.row,
         orders.side,
         orders.price_ticks,
         orders.quantity,
-        ids,
+        commands.ids_from(cycle.outgoing.next_id),
         orders.replaces,
     )
     return tuple(
@@ -155,12 +173,6 @@ def orders_of(
             *(column.tolist() for column in columns), strict=True
         )
     )
-
-
-def _orders(cycle: Cycle) -> tuple[OrderDecision, ...]:
-    if cycle.outgoing is None:
-        return ()
-    return orders_of(cycle.outgoing.commands, cycle.outgoing.next_id, cycle.table.instruments)
 
 
 def encode_decision(decision: Decision) -> bytes:

@@ -3,6 +3,7 @@
 A plan is due `every_s` after the last, or at once where a limit has come to ALERT or a higher step than it had then (domain reference
 8.1: from there on the best offset is crossed). It makes cost, risk at the curvature of the risk price and breaches least over the options and hedge
 instruments of all underlyings in the book, but for those whose market is fast or in which informed trades wait for their hedge: speed goes first there.
+Nor is one planned in an underlying whose hedge waits for a person: its legs would trade the same delta unasked.
 
 In an underlying in which the plan trades options, the plan wins: all its legs leave, those in hedge instruments too, and what
 `hedging.propose` proposes there in this cycle does not. Where it trades hedge instruments alone, the hedge wins and they do not leave. So no delta is
@@ -18,6 +19,8 @@ from flatbook.engine.cycle import Cycle
 from flatbook.engine.measure import Basis, Measurement
 from flatbook.engine.offsets import Offset, offset_of
 from flatbook.engine.state import State
+from flatbook.hedging import approval
+from flatbook.hedging.approval import WaitingHedge
 from flatbook.hedging.propose import Hedge
 from flatbook.limits.check import Standing
 from flatbook.limits.ladder import Step
@@ -36,6 +39,12 @@ class Sent:
     offset: Offset | None  # None: none was due
     trades: Ints | None  # int64[n_rows] contracts, plus buys; None: nothing leaves
     hedges: tuple[Hedge, ...]
+    waiting: tuple[WaitingHedge, ...]  # of them, those that a person is asked about
+
+    @property
+    def leaving(self) -> tuple[Hedge, ...]:
+        """The hedges that wait for nobody."""
+        return approval.leaving(self.hedges, self.waiting)
 
 
 def offset_and_hedges(
@@ -60,7 +69,13 @@ def offset_and_hedges(
     first : frozenset of str
         Underlyings whose delta is hedged before anything else.
     """
-    none = Sent(offset=None, trades=None, hedges=hedges)
+    waiting = (
+        approval.waiting_of(state.approvals, hedges, standing, basis.desk.hedging, basis.market.now_ns)
+        if basis.desk.orders.send
+        else ()
+    )
+    first |= {one.underlying for one in waiting if one.held_back}
+    none = Sent(offset=None, trades=None, hedges=hedges, waiting=waiting)
     if not (basis.desk.offsets.send and basis.desk.orders.send):
         return none
     names = _underlyings(held, basis.market.table, first)
@@ -76,6 +91,7 @@ def offset_and_hedges(
         offset=offset,
         trades=trades,
         hedges=tuple(_left_out(hedge) if hedge.underlying in touched else hedge for hedge in hedges),
+        waiting=tuple(one for one in waiting if one.underlying not in touched),
     )
 
 

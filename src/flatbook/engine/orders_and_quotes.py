@@ -5,6 +5,7 @@ import numpy as np
 from flatbook.engine.cycle import Cycle
 from flatbook.engine.measure import Basis, Measurement, contracts_of, measured_of
 from flatbook.engine.state import State
+from flatbook.hedging import approval
 from flatbook.hedging.propose import Hedge
 from flatbook.limits.check import Standing
 from flatbook.limits.pretrade import prepare_pretrade
@@ -45,6 +46,7 @@ def see_fill(state: State, fill: Fill) -> None:
         held = state.informed.get(fill.instrument, 0)
         state.informed[fill.instrument] = held + int(fill.side) * fill.quantity
     if hedges:
+        approval.see_hedge_fill(state.approvals, name, fill.instrument, int(fill.side) * fill.quantity)
         left = state.hedging.pop(name, (0, 0))[0] - fill.quantity
         if left > 0:
             state.hedging[name] = (left, fill.received_ns)
@@ -157,13 +159,13 @@ def leaving(
         terms=state.desk.orders,
         watched=quoting.watched_now(state.quoting, len(market.table.instruments)),
         size_least=legal_sizes(conditions.duties, len(market.table.instruments), 0)[0],
-        beside=_beside(state, market),
+        beside=orders_beside(state, market),
         withheld=conditions.withheld,
         offset=offset,
     )
 
 
-def _beside(state: State, market: MarketView) -> OrdersBeside:
+def orders_beside(state: State, market: MarketView) -> OrdersBeside:
     """What somebody told of orders that we did not send, but for those in contracts that have expired."""
     told = state.working
     if told is None:
@@ -184,6 +186,7 @@ def remember_cycle(state: State, cycle: Cycle) -> None:
     quoting.remember(state.quoting, cycle.conditions, cycle.values, cycle.market, sizes)
     quoting.see_quotes_at_work(state.quoting, cycle.market, *_quotes_at_work(state), cycle.now_ns)
     _remember_hedges(state, cycle)
+    approval.remember(state.approvals, cycle.hedges, cycle.waiting, cycle.now_ns)
 
 
 def _remember_hedges(state: State, cycle: Cycle) -> None:

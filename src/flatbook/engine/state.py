@@ -6,6 +6,7 @@ from flatbook.book.state import Book
 from flatbook.engine.kept import Kept
 from flatbook.engine.ticking import Ticking
 from flatbook.exposure.running import RunningExposure
+from flatbook.hedging.approval import Approvals
 from flatbook.limits.state import LimitsState
 from flatbook.market.state import MarketState
 from flatbook.model.events import CapitalReported, OrdersWorking
@@ -39,6 +40,7 @@ class State:
         default_factory=dict
     )  # by underlying: contracts of a hedge decided on that are not done, and when some of it last was (0: never)
     hedged_ns: dict[str, int] = field(default_factory=dict)  # by underlying: when a hedge was last done
+    approvals: Approvals = field(default_factory=Approvals)  # of hedges that a person is asked about
     offset_ns: int = 0  # when an option offset was last solved to be sent; 0: never
     offset_steps: dict[str, int] = field(default_factory=dict)  # by limit: the step at which it stood then
     kept: Kept | None = None  # what the next cycle may build on

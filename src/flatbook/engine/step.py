@@ -38,10 +38,12 @@ from flatbook.engine.orders_and_quotes import (
 from flatbook.engine.reported import remember_report
 from flatbook.engine.reprice import keep, moved_market, repriced_basis, still_as_fast, usable
 from flatbook.engine.state import State
+from flatbook.engine.tick_sending import send_tick
 from flatbook.engine.ticking import after_cycle, decide_tick, see_fact
 from flatbook.exposure.minimum_variance import coefficients_of, with_minimum_variance
 from flatbook.exposure.running import running
 from flatbook.hedging import propose as hedging
+from flatbook.hedging.approval import see_answer
 from flatbook.hedging.following import estimated
 from flatbook.limits.activity import activity_at, count_fill, count_orders
 from flatbook.limits.check import Standing
@@ -90,7 +92,7 @@ from flatbook.model.events import (
 from flatbook.model.facts import Fact, Told
 from flatbook.model.instruments import Instrument
 from flatbook.model.lifecycle_events import Exercised, PositionAdjusted, SeriesSettled
-from flatbook.model.operator_events import OperatorActed
+from flatbook.model.operator_events import HedgeDecided, OperatorActed
 from flatbook.model.order_events import KillSet, OpenOrdersTold, OrdersAnswered
 from flatbook.model.parameters import Desk
 from flatbook.model.quoting_events import DutySession, ProtectionReset, ProtectionTripped
@@ -128,7 +130,8 @@ def step(state: State, event: Fact) -> Cycle | None:
     state.sequence = event.sequence
     see_fact(state.ticking, event)
     if isinstance(event, TickDue):
-        if decide_tick(state, event) is not None:
+        if (decided := decide_tick(state, event)) is not None:
+            send_tick(state, decided, event.on)
             return None
         event = CycleDue(
             received_ns=event.received_ns, sequence=event.sequence, reason=event.reason, refit=False
@@ -149,7 +152,7 @@ def step(state: State, event: Fact) -> Cycle | None:
     remember_offset(state, cycle)
     state.running = running(cycle.exposure, cycle.values, cycle.market, cycle.desk, state.running)
     state.kept = keep(state, cycle)
-    after_cycle(state.ticking)
+    after_cycle(state.ticking, state.kept)
     return cycle
 
 
@@ -198,6 +201,8 @@ def _fold(state: State, event: Told) -> None:  # noqa: C901, PLR0912 - one line 
             see_orders(state, event)
         case TradingHalted() | FeedSuspect() | VenueSession() | Restarted() | PositionsTold():
             see_venue_news(state, event)
+        case HedgeDecided():
+            see_answer(state.approvals, event)
         case OperatorActed():
             pass  # the audit trail: what was done comes as a fact of its own
         case _:
@@ -233,7 +238,7 @@ def decide(state: State, due: CycleDue) -> Cycle:
     sent = offset_and_hedges(state, hedges, held, standing, basis, price, first)
     quotes = quoting.propose(values, price, standing, book.quantity, market, desk.quoting, conditions)
     outgoing = leaving(
-        state, kills, sent.hedges, quotes, values, price, market, held, standing, basis, conditions, sent.trades,
+        state, kills, sent.leaving, quotes, values, price, market, held, standing, basis, conditions, sent.trades,
     )  # fmt: skip
     return Cycle(
         sequence=due.sequence,
@@ -251,6 +256,7 @@ def decide(state: State, due: CycleDue) -> Cycle:
         price=price,
         conditions=conditions,
         hedges=sent.hedges,
+        waiting=sent.waiting,
         quotes=quotes,
         outgoing=outgoing,
         at_work=orders if is_at_work(state) else None,

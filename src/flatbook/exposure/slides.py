@@ -142,7 +142,7 @@ def ladder(quantity: Ints, values: Values, market: MarketView, terms: SlideTerms
     terms : SlideTerms
     """
     held = np.flatnonzero(quantity)
-    at_ns, reason = _instant(held, market, terms.time)
+    at_ns, reason = slide_instant(held, market, terms.time)
     shifts = np.array(terms.shifts_points)
     relative = _relative_moves(market, terms)
     moves = np.array(terms.moves_deviations or terms.moves_pct)
@@ -210,7 +210,7 @@ def _followed(
     return atm_moves(market, values.dynamics, rows, moves)
 
 
-def _instant(held: Ints, market: MarketView, time: SlideTime) -> tuple[int, str]:
+def slide_instant(held: Ints, market: MarketView, time: SlideTime) -> tuple[int, str]:
     """When a slide happens, UTC nanoseconds, or 0 and why nobody knows."""
     match time:
         case SlideTime.NOW:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flatbook.engine.decision import decision_of, encode_decision
 from flatbook.engine.state import State
 from flatbook.engine.step import step
+from flatbook.engine.ticking import recorded
 from flatbook.journal.replay import Decision, Source, read_records
 from flatbook.journal.state_file import Kept
 from flatbook.journal.store import Journal
@@ -22,7 +22,7 @@ class Redecided:
     events: int
     decisions: int  # recorded, each compared
     different: tuple[int, ...]  # causes of those that come out differently, or follow from no cycle
-    undecided: tuple[tuple[int, bytes], ...]  # cause and decision of cycles that have none recorded
+    undecided: tuple[tuple[int, bytes], ...]  # cause and decision of cycles and ticks that have none recorded
 
 
 def redecide(
@@ -62,8 +62,9 @@ def redecide(
             continue
         events += 1
         cycle = step(state, record)
-        if cycle is not None:
-            waiting[cycle.sequence] = encode_decision(decision_of(cycle))
+        decided = recorded(state, cycle)
+        if decided is not None:
+            waiting[record.sequence] = decided
         if cycle is not None or not record.sequence % _RECORDS_BETWEEN_TOLD:
             told(record.sequence)
     return Redecided(

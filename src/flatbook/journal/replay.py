@@ -17,7 +17,7 @@ from flatbook.journal.layout import DECISION, EVENT, first_link
 from flatbook.journal.reading import Record, is_sealed, manifest_of, opened, proven
 from flatbook.journal.store import Journal
 from flatbook.model.errors import JournalError
-from flatbook.model.events import CycleDue
+from flatbook.model.events import CycleDue, TickDue
 from flatbook.model.facts import Fact
 
 Source = Path | Journal  # a file, or a journal still open here (also one in memory)
@@ -76,11 +76,11 @@ def read_decisions(source: Source) -> Iterator[Decision]:
             yield _decision(record)
 
 
-def undecided(source: Source) -> tuple[CycleDue, ...]:
-    """Cycles that were due and have no decision: the writer died in between. Raises as `read_records`."""
-    due: dict[int, CycleDue] = {}
+def undecided(source: Source) -> tuple[CycleDue | TickDue, ...]:
+    """Cycles and ticks that were due and have no decision: the writer died in between. Raises as `read_records`."""
+    due: dict[int, CycleDue | TickDue] = {}
     for record in read_records(source):
-        if isinstance(record, CycleDue):
+        if isinstance(record, CycleDue | TickDue):
             due[record.sequence] = record
         elif isinstance(record, Decision):
             due.pop(record.sequence_of_cause, None)

@@ -180,9 +180,23 @@ def read_state(path: Path, build: Mapping[str, str]) -> Kept:
         msg = f"state {path}: it is damaged, or of another format"
         raise StateFileError(msg)
     length = int.from_bytes(body[:8], "little")
-    told_build, facts, sequence, head = _Reader(io.BytesIO(body[8 : 8 + length])).load()
+    told_build, facts, sequence, head = _place_in(body[8 : 8 + length], path)
     if told_build != dict(build):
         msg = f"state {path}: another build wrote it"
         raise StateFileError(msg)
-    assert len(head) == CHAIN_BYTES, "a head is a link"
     return Kept(load_state(body[8 + length :]), facts, sequence, head)
+
+
+def _place_in(raw: bytes, path: Path) -> tuple[dict[str, str], int, int, bytes]:
+    """The build that wrote a state, and where in its journal it stood: facts, sequence, head."""
+    try:
+        told = _Reader(io.BytesIO(raw)).load()
+        build, facts, sequence, head = told
+    except Exception as e:  # whatever bytes may do to a reader of objects
+        msg = f"state {path}: it does not say where it stood: {type(e).__name__}"
+        raise StateFileError(msg) from e
+    kinds = (dict, int, int, bytes)
+    if not all(type(one) is kind for one, kind in zip(told, kinds, strict=True)) or len(head) != CHAIN_BYTES:
+        msg = f"state {path}: it does not say where it stood"
+        raise StateFileError(msg)
+    return build, facts, sequence, head

@@ -35,6 +35,7 @@ Record = tuple[int, str, int, bytes, bytes]
 RECORDS_PER_COMMIT = 10_000  # a larger batch commits on the way
 BYTES_PER_COMMIT = 64 * 2**20
 _CHECKPOINT_PAGES = 4_000  # 16 MiB of log before SQLite moves it into the file
+_FRAME_HEADER_BYTES = 24  # of a page in the log
 _WAIT_FOR_READERS_S = 5.0  # of a journal that was closed: none may be at it when its log begins anew
 _INSERT = "INSERT INTO records VALUES (?, ?, ?, ?, ?)"
 
@@ -129,6 +130,11 @@ class Journal:
         return self._link
 
     @property
+    def waiting(self) -> int:
+        """Records that are appended, and not durable yet."""
+        return len(self._waiting)
+
+    @property
     def connection(self) -> sqlite3.Connection:
         """The open database, for those who read what is committed."""
         return self._connection
@@ -199,6 +205,27 @@ class Journal:
         except BaseException:
             self._broken = self._broken or "writing was interrupted, nobody knows after which record"
             raise
+
+    def reserve_log(self) -> None:
+        """Give the log all the room that it takes between two checkpoints, so that no commit has to make its file longer.
+
+        A file that grows takes its part of the file system's own journal with it to the disk, which others fill. A disk without that room is
+        left as it is: commits are slower then.
+        """
+        if self._path is None:
+            return
+        page = int(self._connection.execute("PRAGMA page_size").fetchone()[0])
+        size = _CHECKPOINT_PAGES * (page + _FRAME_HEADER_BYTES)
+        log = self._path.with_name(self._path.name + "-wal")
+        with suppress(OSError), log.open("r+b") as file:
+            before = file.seek(0, os.SEEK_END)
+            try:
+                if before < size:
+                    file.write(bytes(size - before))
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError:
+                file.truncate(before)
 
     def committed_copy(self) -> "Journal":
         """A journal in memory as a crash would leave it now: whole up to the last commit, without what waits for the next.

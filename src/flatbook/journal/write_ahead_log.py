@@ -31,7 +31,9 @@ def damage_in(log: Path) -> str:
         raw = np.fromfile(log, dtype=np.uint8)
     except FileNotFoundError:
         return ""
-    if raw.size < _HEADER + _SMALLEST_FRAME:
+    if (
+        raw.size < _HEADER + _SMALLEST_FRAME or not raw.any()
+    ):  # room that was reserved, and nothing written yet
         return ""
     magic, _, page = (int(word) for word in raw[:12].view(">u4"))
     order = ">u4" if magic & 1 else "<u4"

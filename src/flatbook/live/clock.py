@@ -7,6 +7,7 @@ difference is told, and a person restarts the desk. Of a market that is simulate
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from flatbook.live.ports import ClockTerms
 
@@ -42,7 +43,10 @@ class DeskClock:
         self._wall, self._steady = wall, steady
         self._steady_ns, self._wall_ns = steady(), wall()  # of the last reading
         self._now_ns = self._wall_ns  # our wall time
-        self._started_ns = self._steady_ns
+        self._since_ns, self._steady_market_ns = (
+            self._steady_ns,
+            0,
+        )  # steady time at the terms, and of the market by then
         self._last_ns = not_before_ns
         self._ahead_since: int | None = None  # steady time since which the wall has been ahead by a jump
         self.jumps = 0  # of the wall clock, either way
@@ -67,7 +71,19 @@ class DeskClock:
 
     def steady_ns(self) -> int:
         """Time since this clock was made, at the market's speed: for waits, whatever any clock says."""
-        return round((self._steady() - self._started_ns) * self._terms.speed)
+        return self._steady_market_ns + round((self._steady() - self._since_ns) * self._terms.speed)
+
+    def follow(self, terms: ClockTerms) -> None:
+        """From now on the market's time is `terms.market_ns`, and goes on at their speed, as somebody says who replays it.
+
+        Time that was told stays: of a market that stands earlier it waits there. What the market is ahead counts as time that passed.
+        """
+        told_ns, steady_ns = self.now_ns(), self._steady()
+        passed_ns = round((steady_ns - self._since_ns) * self._terms.speed)
+        self._steady_market_ns += passed_ns + max(terms.market_ns - told_ns, 0)
+        self._since_ns = steady_ns
+        self._terms = replace(terms, wall_ns=self._now_ns)
+        self._last_ns = max(self._last_ns, terms.market_ns)
 
     def _read(self) -> None:
         steady, wall = self._steady(), self._wall()

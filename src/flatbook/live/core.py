@@ -5,19 +5,21 @@ before any command leaves.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from flatbook.engine.cycle import Cycle
 from flatbook.engine.state import State
+from flatbook.engine.tick_sending import Prepared, preparation, ready_on, take_prepared
+from flatbook.engine.ticking import ticked
 from flatbook.live.clock import DeskClock
 from flatbook.live.ports import Opening, Reports, SessionLost, SessionUp, Told, VenueNews
 from flatbook.live.validity import refuse_unknown
 from flatbook.model.errors import FlatbookError
 from flatbook.model.facts import Fact
-from flatbook.model.order_events import KillScope, KillSet
+from flatbook.model.order_events import KillScope, KillSet, OrdersAnswered
 from flatbook.model.parameters import Desk, Limit
 from flatbook.model.world_fault_terms import WireTerms
 from flatbook.orders.reconciliation import VenueStanding
@@ -28,6 +30,7 @@ from flatbook.sim.feed import FeedMessage
 from flatbook.sim.messages import Cancel, Command
 
 SHUTDOWN = "service shutdown"  # owner of the kill that a stop sets, and that the next start releases
+NOT_YET = "no session yet"  # reason of the session that a desk does not have before its venue spoke
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class Core:
         process.heard = self._hear
         self.side = DeskSide(process, start.opening.table, start.desk, start.wire, clock.steady_ns())
         self.last_cycle: Cycle | None = None
+        self._awaits_answers = True  # something waits for what the venue says of orders
         self.refused: deque[str] = deque(maxlen=100)  # facts that could not be folded: why
 
     @property
@@ -95,13 +99,13 @@ class Core:
         """Tell a new desk everything that it knows before its first message; it trusts no session until one is told."""
         opening = self.start.opening
         self.side.open(opening.facts, self.start.limits, opening.opens_ns, opening.closes_ns)
-        self.side.lose_session(self.clock.now_ns())
+        self.side.lose_session(self.clock.now_ns(), NOT_YET)
 
     def begin_again(self) -> None:
         """The process came out of its journal: it trusts no feed and no session until they spoke."""
         now_ns = self.clock.now_ns()
         self.side.begin_anew(self.process, self.clock.steady_ns(), now_ns)
-        self.side.lose_session(now_ns)
+        self.side.lose_session(now_ns, NOT_YET)
         kill = self.state.outbox.kills.on.get((KillScope.DESK, ""))
         if kill is not None and kill.owner == SHUTDOWN:
             self.stop_all(on=False, reason="the desk runs again")
@@ -184,8 +188,42 @@ class Core:
     def decide(self, reason: str, *, refit: bool) -> tuple[Cycle, list[Command]]:
         """One cycle, and what it sends."""
         cycle, commands = self.side.decide(self.clock.steady_ns(), self.clock.now_ns(), reason, refit=refit)
-        self.last_cycle = cycle
+        self.last_cycle, self._awaits_answers = cycle, True
         return cycle, commands
+
+    def tick(self, reason: str) -> tuple[Cycle | None, Callable[[], list[Command]]]:
+        """One tick, on the cycle that is ready: the cycle that it was instead, where it was one, and what makes its commands."""
+        on, at_ns = ready_on(self.state), self.clock.steady_ns()
+        cycle, left = self.side.tick(self.clock.now_ns(), reason, on or 0)
+        self._awaits_answers = cycle is not None or (left is not None and left.held_back > 0)
+        self.last_cycle = cycle or self.last_cycle
+        return cycle, lambda: self.side.sends(cycle, left, at_ns)
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing but prices was told since the last cycle."""
+        return ticked(self.state) is not None and not self.state.ticking.disturbed
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a cycle is made ready for ticks: the last, or the one before it."""
+        return ready_on(self.state) is not None
+
+    @property
+    def asks(self) -> bool:
+        """Whether what was folded since somebody looked asks for a decision; answers alone do where something waits for them."""
+        facts = self.heard.facts
+        return bool(facts) and (
+            self._awaits_answers or any(not isinstance(fact, OrdersAnswered) for fact in facts)
+        )
+
+    def preparation(self) -> Callable[[], Prepared] | None:
+        """Makes the last cycle ready for ticks, in another thread; None where it need not be."""
+        return preparation(self.state)
+
+    def take_prepared(self, prepared: Prepared) -> None:
+        """Tick on it from now on, unless another cycle was decided meanwhile."""
+        take_prepared(self.state, prepared)
 
     def cancels(self) -> list[Command]:
         """What takes every order of ours out, for a desk that can decide nothing more."""

@@ -6,18 +6,23 @@ tried again; a core or a journal that fails ends the desk: what can be cancelled
 """
 
 import asyncio
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 
+from msgspec.structs import replace
+
 from flatbook.engine.cycle import Cycle
+from flatbook.engine.tick_sending import Prepared
 from flatbook.journal.store import Journal
 from flatbook.live.core import Core
 from flatbook.live.inbound import OPERATOR_BOUND, VENUE_BOUND, Arrivals, MarketData, Waiting
 from flatbook.live.log import Logger
 from flatbook.live.metrics import Metrics
+from flatbook.live.pace import Due, Pace
 from flatbook.live.picture import Picture
 from flatbook.live.ports import FeedEnded, FeedPort, PortLostError, SessionLost, Told, VenueNews, VenuePort
 from flatbook.live.publisher import Publisher
@@ -30,8 +35,11 @@ from flatbook.model.facts import Fact
 from flatbook.sim.messages import Cancel, Command
 
 _BATCH_MOST = 5_000  # messages of a session in one batch
+_SWITCH_S = (
+    2e-4  # that another thread may keep the interpreter from the loop: columns for ticks are made beside it
+)
 _LOOK_S = 1.0  # between two looks for silent feeds and open questions
-_MS_NS, _S_NS = 1_000_000, 1_000_000_000
+_S_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,7 +73,9 @@ class _Round:
     """What one round came to."""
 
     cycle: Cycle | None = None
+    ticked: bool = False
     commands: list[Command] = field(default_factory=list)
+    sends: Callable[[], list[Command]] | None = None  # makes those of a tick
     spoken: list[tuple[Spoken, int]] = field(default_factory=list)
     ask: bool = False
     since_ns: int | None = None  # when the oldest of it arrived
@@ -105,12 +115,14 @@ class LiveDesk:
         self.spoken: Waiting[Spoken] = Waiting(OPERATOR_BOUND, self._woken, self._arrivals)
         self._keep_state = keep_state
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._moved, self._urgent = True, True
+        self._preparer = ThreadPoolExecutor(1, thread_name_prefix="ticks")
+        self._preparing = False
+        self.pace = Pace(settings)
         self._stopping = self._ended = False
         self.feed_ended = asyncio.Event()  # a file was played to its end
         self.standing = DeskStanding.STARTING
         now = perf_counter_ns()
-        self._cycle_at = self._fit_at = self._looked_at = self._asked_at = self._published_at = 0
+        self._looked_at = self._asked_at = self._published_at = 0
         self._state_kept_at = now
         self._counted = (0, 0)  # fills and rejects that are in the metrics
 
@@ -118,6 +130,8 @@ class LiveDesk:
 
     async def run(self, stop: asyncio.Event) -> int:
         """Run until `stop` is set; the exit code of the process: 0 after an orderly end, 1 where orders may be left, 3 after a failure."""
+        switch_s = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_S)
         readers = [
             asyncio.create_task(
                 keep_alive("feed", self._read_feed, self.watch.log, lost=self._feed_lost), name="feed"
@@ -140,7 +154,9 @@ class LiveDesk:
             await asyncio.gather(*readers, stopped, core, return_exceptions=True)
             await self.lines.feed.close()
             await self.lines.venue.close()
+            sys.setswitchinterval(switch_s)
             self._writer.shutdown()
+            self._preparer.shutdown()
             self.standing = DeskStanding.STOPPED
             self.watch.publisher.close()
 
@@ -207,8 +223,8 @@ class LiveDesk:
         while not (self._stopping or self._is_ready):
             self._woken.clear()
             wait_s = self._timer_s()
-            if self._moved or len(self.market):
-                wait_s = min(wait_s, self._cycle_wait_s())
+            if self.pace.moved or len(self.market):
+                wait_s = min(wait_s, self._decision_wait_s())
             try:
                 async with asyncio.timeout(max(wait_s, 0.0)):
                     await self._woken.wait()
@@ -229,33 +245,59 @@ class LiveDesk:
             began = perf_counter_ns()
             if self.journal is None or not self.core.heard.facts:
                 stack.close()
+                self._make_commands(found)
             else:
-                await loop.run_in_executor(self._writer, stack.close)
+                durable = loop.run_in_executor(self._writer, stack.close)
+                self._make_commands(found)  # while the disk works
+                await durable
                 self.watch.metrics.commit.observe((perf_counter_ns() - began) / 1e9)
         self._leave(found)
         self._tell(found)
+        self._prepare()
+
+    def _make_commands(self, found: _Round) -> None:
+        if found.sends is not None:
+            found.commands = found.sends()
 
     @property
     def _is_ready(self) -> bool:
-        """Whether there is something to take: market data is joined until the next cycle may be, all else is not."""
+        """Whether there is something to take: market data is joined until the next decision may be, all else is not."""
         if self.venue_news or self.spoken or self.feed_facts:
             return True
-        return bool((self._moved or len(self.market)) and self._cycle_wait_s() <= 0.0)
+        return bool((self.pace.moved or len(self.market)) and self._decision_wait_s() <= 0.0)
 
-    def _cycle_wait_s(self) -> float:
-        """Until the next cycle may be."""
-        if self._urgent:
-            return 0.0
-        return (self._cycle_at + self.settings.cycle_min_ms * _MS_NS - perf_counter_ns()) / 1e9
+    def _decision_wait_s(self) -> float:
+        """Until what moves may be decided."""
+        return self.pace.wait_s(calm=self._is_calm, ready=self.core.is_ready, preparing=self._preparing)
+
+    @property
+    def _is_calm(self) -> bool:
+        """Whether a tick can be decided, once it is ready."""
+        return self.settings.ticks and self.core.is_calm
 
     def _timer_s(self) -> float:
         """Until something is due though nothing arrives."""
-        due = min(
-            self._looked_at + _LOOK_S * _S_NS,
-            self._cycle_at + self.settings.cycle_max_ms * _MS_NS,
-            self._published_at + _S_NS / self.settings.publish_hz,
-        )
-        return (due - perf_counter_ns()) / 1e9
+        due = min(self._looked_at + _LOOK_S * _S_NS, self._published_at + _S_NS / self.settings.publish_hz)
+        return min((due - perf_counter_ns()) / 1e9, self.pace.idle_s())
+
+    def _prepare(self) -> None:
+        """Make the last cycle ready for ticks, beside the loop."""
+        job = None if self._preparing or not self._is_calm else self.core.preparation()
+        if job is not None:
+            self._preparing = True
+            made = asyncio.get_running_loop().run_in_executor(self._preparer, job)
+            made.add_done_callback(self._prepared)
+
+    def _prepared(self, made: "asyncio.Future[Prepared]") -> None:
+        if made.cancelled():
+            return
+        self._preparing = False
+        if (fault := made.exception()) is not None:
+            self.watch.log.error("no cycle can be made ready for ticks", error=repr(fault), exc_info=fault)
+            self.settings = replace(self.settings, ticks=False)
+        else:
+            self.core.take_prepared(made.result())
+        self._woken.set()
 
     def _take(self, found: _Round) -> None:
         """Operators first, then the venue, then the market."""
@@ -267,7 +309,7 @@ class LiveDesk:
                 spoken.done.set_exception(refused)
                 continue
             found.spoken.append((spoken, core.say(spoken.fact)))
-            self._urgent = True
+            self.pace.urgent = True
         for news in self.venue_news.take(_BATCH_MOST):
             found.ask |= core.listen(news)
         for told in self.feed_facts.take(_BATCH_MOST):
@@ -275,29 +317,30 @@ class LiveDesk:
                 core.doubt_feed(f"the line broke: {told}")
             else:
                 core.told(told)
-        if self._cycle_wait_s() <= 0.0:
+        if self._decision_wait_s() <= 0.0:
             core.hear(self.market.take())
         if perf_counter_ns() - self._looked_at >= _LOOK_S * _S_NS:
             self._looked_at = perf_counter_ns()
             core.look_around()
             found.ask |= core.wants_answer()
-        self._moved |= bool(core.heard.facts)
+        self.pace.moved |= core.asks
+        if not (self.pace.moved or len(self.market)):
+            self._arrivals.take()  # it asks for no decision
 
     def _decide_if_due(self, found: _Round) -> None:
-        now = perf_counter_ns()
-        idle = now - self._cycle_at >= self.settings.cycle_max_ms * _MS_NS
-        if not (idle or (self._moved and self._cycle_wait_s() <= 0.0)):
+        began_ns, pace = perf_counter_ns(), self.pace
+        due = pace.due(calm=self._is_calm, ready=self.core.is_ready, preparing=self._preparing)
+        if due is Due.NOTHING:
             return
-        refit = now - self._fit_at >= self.settings.refit_s * _S_NS
-        reason = "moved" if self._moved else "nothing moved for long"
-        arrived_ns = self._arrivals.take()
-        if arrived_ns is not None:  # what the desk's own pace held back does not count
-            paced_ns = 0 if self._urgent else self._cycle_at + round(self.settings.cycle_min_ms * _MS_NS)
-            found.since_ns = max(arrived_ns, paced_ns)
-        self._cycle_at, self._moved, self._urgent = now, False, False
-        found.cycle, found.commands = self.core.decide(reason, refit=refit)
-        if found.cycle.refit:
-            self._fit_at = now
+        reason = "moved" if pace.moved else "nothing moved for long"
+        found.since_ns = pace.since_ns(self._arrivals.take(), due)
+        if due is Due.TICK:
+            found.cycle, found.sends = self.core.tick(reason)
+            found.ticked = found.cycle is None
+        else:
+            found.cycle, found.commands = self.core.decide(reason, refit=pace.fit_is_due)
+        fitted = found.cycle is not None and found.cycle.refit
+        pace.decided(cycle=found.cycle is not None, fitted=fitted, began_ns=began_ns)
 
     def _leave(self, found: _Round) -> None:
         """What is durable now may act."""
@@ -311,7 +354,7 @@ class LiveDesk:
             except PortLostError as lost:
                 metrics.held_back.inc(len(found.commands))
                 self.venue_news.put_now(SessionLost(reason=str(lost)))
-        if found.cycle is not None and found.since_ns is not None:
+        if found.since_ns is not None:
             took_ns = perf_counter_ns() - found.since_ns
             self.watch.picture.latency.see(took_ns)
             metrics.tick_to_decision.observe(took_ns / 1e9)
@@ -340,6 +383,8 @@ class LiveDesk:
         watch.metrics.facts.inc(len(facts))
         if found.cycle is not None:
             watch.metrics.cycles.labels("refit" if found.cycle.refit else "reprice").inc()
+        if found.ticked:
+            watch.metrics.cycles.labels("tick").inc()
         watch.picture.see(facts, found.cycle, core.clock.now_ns())
         if core.last_cycle is not None and now - self._published_at >= _S_NS / self.settings.publish_hz:
             self._published_at = now
@@ -385,7 +430,7 @@ class LiveDesk:
         try:
             self._kill("stopped in order")
             while True:
-                self._urgent = True
+                self.pace.urgent = True
                 await self._one_round()
                 if not self.core.orders.n_alive or loop.time() >= until:
                     break
@@ -393,7 +438,7 @@ class LiveDesk:
             left = self.core.orders.n_alive
             self._publish()
             if self._keep_state is not None:
-                self._keep_state()()
+                await loop.run_in_executor(self._writer, self._keep_state())  # behind those in line
             if self.journal is not None:
                 self.journal.close()
         except Exception as error:

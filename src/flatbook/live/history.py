@@ -9,6 +9,7 @@ import numpy as np
 
 from flatbook.engine.cycle import Cycle
 from flatbook.engine.residual import left_behind
+from flatbook.exposure.residual_ledger import Ledger
 from flatbook.live.snapshot import HISTORY_NS, RESIDUAL_KINDS, HedgeMark, History
 from flatbook.model.measures import Measure
 from flatbook.model.table import Floats
@@ -51,7 +52,7 @@ class HistoryColumns:
         while self._lines[0].at_ns < at_ns - HISTORY_NS:
             self._lines.popleft()
         if not self._ledgers or cycle.now_ns >= self._ledgers[-1][0] + _LEDGER_NS:
-            self._ledgers.append((cycle.now_ns, residual_by_kind(cycle)))
+            self._ledgers.append((cycle.now_ns, residual_by_kind(left_behind(cycle).ledger)))
         while self._ledgers[0][0] < at_ns - HISTORY_NS and len(self._ledgers) > 1:
             self._ledgers.popleft()
         while self._marks and self._marks[0].at_ns < at_ns - HISTORY_NS:
@@ -89,12 +90,11 @@ class HistoryColumns:
         )
 
 
-def residual_by_kind(cycle: Cycle) -> Floats:
-    """What each kind adds to the deviation of what the hedges of a cycle leave, USD: float64[kinds] as `RESIDUAL_KINDS`.
+def residual_by_kind(ledger: Ledger) -> Floats:
+    """What each kind adds to the deviation of what hedges leave, USD: float64[kinds] as `RESIDUAL_KINDS`.
 
     They add up to the deviation of the ledger (Euler); 0 of a kind without an entry, NaN where the ledger cannot be told.
     """
-    ledger = left_behind(cycle).ledger
     out = np.zeros(len(RESIDUAL_KINDS))
     if not ledger.entries:
         return out

@@ -25,13 +25,13 @@ from flatbook.model.events import (
 from flatbook.model.measures import Measure
 from flatbook.model.operator_events import OperatorActed
 from flatbook.model.order_events import KillSet
+from flatbook.orders.kill import BY_LIMIT
 from flatbook.quoting.ticks import NO_PRICE
+from flatbook.reports.decisions import LIMIT_UNITS
 
 _TRIED = (DeskSet, LimitsSet)  # what may be wrong in more ways than its names tell
 _CHANGED = 0.005  # of a utilisation, from which on it is told
-HEDGES_WAIT_FOR_NOBODY = (
-    "hedges of this desk leave as soon as they are decided; to hold one back, kill its underlying, under which hedges only reduce"
-)
+HEDGES_WAIT_FOR_NOBODY = "hedges of this desk leave as soon as they are decided; to hold one back, kill its underlying, under which hedges only reduce"
 
 
 class LiveOperator:
@@ -65,7 +65,7 @@ class LiveOperator:
         return Preview(
             text=_text(fact, before, after),
             changes=changes,
-            warnings=tuple(_warnings(fact, after)),
+            warnings=tuple(_warnings(fact, before, after)),
             cycle=self._sequence,
         )
 
@@ -141,10 +141,12 @@ def _changes(before: Cycle, after: Cycle) -> Iterable[Change]:
         was, now = used.get(name, nan), left.get(name, nan)
         if was != now and not (abs(now - was) < _CHANGED or (np.isnan(was) and np.isnan(now))):
             yield Change(name=f"limit {name}", before=100.0 * was, after=100.0 * now, unit="% of limit")
-    for name, old in ((one.limit.name, one.limit_hard) for one in before.standing.limits):
+    for was_set in before.standing.limits:
+        name, old = was_set.limit.name, was_set.limit_hard
         new = next((one.limit_hard for one in after.standing.limits if one.limit.name == name), nan)
         if old != new:
-            yield Change(name=f"hard limit of {name}", before=old, after=new, unit="its own")
+            unit = LIMIT_UNITS[was_set.limit.measure]
+            yield Change(name=f"hard limit of {name}", before=old, after=new, unit=unit)
 
 
 def _quoted(cycle: Cycle) -> float:
@@ -180,6 +182,16 @@ def _hedged_usd(cycle: Cycle) -> float:
     return float(sum(abs(one.delta_after_usd - one.delta_before_usd) for one in cycle.hedges))
 
 
+def _killed_by_limits(cycle: Cycle) -> dict[str, str]:
+    """Scopes that a limit stopped, and why."""
+    kills = () if cycle.outgoing is None else cycle.outgoing.kills
+    return {
+        f"{one.scope.value} {one.name}".strip(): one.kill.reason
+        for one in kills
+        if one.kill.owner == BY_LIMIT
+    }
+
+
 def _text(fact: OperatorFact, before: Cycle, after: Cycle) -> str:
     """The change in one sentence, in money where there is any."""
     delta = float(np.nansum(np.abs(after.exposure.by_underlying[:, Measure.DELTA_USD])))
@@ -203,7 +215,10 @@ def _text(fact: OperatorFact, before: Cycle, after: Cycle) -> str:
             return "The desk decides anew, with this."
 
 
-def _warnings(fact: OperatorFact, after: Cycle) -> Iterable[str]:
+def _warnings(fact: OperatorFact, before: Cycle, after: Cycle) -> Iterable[str]:
+    for name, reason in _killed_by_limits(after).items():
+        if name not in _killed_by_limits(before):
+            yield f"It kills {name} at once: {reason}."
     if isinstance(fact, KillSet) and fact.on:
         yield "Killed is not flat: positions stay, and orders count until the venue says that they are dead."
     if isinstance(fact, LimitsSet | LimitOverridden):

@@ -21,13 +21,14 @@ from flatbook.live.snapshot import (
     StoryLine,
     SurfaceBefore,
     WorkingRow,
+    WorkingRows,
 )
 from flatbook.live.story import Story
 from flatbook.market.quotes import QuoteStatus
 from flatbook.model.events import Fill
 from flatbook.model.facts import Fact
 from flatbook.model.measures import Measure
-from flatbook.model.table import InstrumentTable
+from flatbook.model.table import Bools, Floats, InstrumentTable, Ints
 from flatbook.orders.columns import Purpose
 from flatbook.orders.state import OrderState
 from flatbook.quoting.protections import scopes_now
@@ -215,21 +216,26 @@ def usable_pct(cycle: Cycle) -> float:
     return 100.0 * usable / count if count else nan
 
 
-def working_rows(core: ShownCore) -> tuple[WorkingRow, ...]:
-    """Orders that may still fill."""
+def working_rows(core: ShownCore) -> WorkingRows:
+    """Orders that may still fill, as they are now."""
     orders, table = core.orders, core.state.table
     alive = orders.alive
-    columns = (
+    row = orders.row[alive]
+    columns: tuple[Ints | Floats | Bools, ...] = (
         orders.client_id[alive],
-        orders.row[alive],
+        row,
         orders.side[alive],
-        orders.price_ticks[alive] / table.ticks_per_unit[orders.row[alive]],
+        orders.price_ticks[alive] / table.ticks_per_unit[row],
         orders.quantity[alive],
         orders.open[alive],
         orders.state[alive],
         orders.purpose[alive] == Purpose.QUOTE,
         orders.sent_ns[alive],
     )
+    return WorkingRows(lambda: _rows_of(columns, table))
+
+
+def _rows_of(columns: tuple[Ints | Floats | Bools, ...], table: InstrumentTable) -> tuple[WorkingRow, ...]:
     return tuple(
         WorkingRow(
             client_id=client_id,

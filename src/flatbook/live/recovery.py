@@ -69,14 +69,17 @@ def begin(path: Path | None, build: dict[str, str], log: Logger) -> Begun:
         path.parent.mkdir(parents=True, exist_ok=True)
         state_beside(path).unlink(missing_ok=True)
         journal = Journal.create(path, build)
+        journal.reserve_log()
         return Begun(process=DeskProcess(journal), journal=journal, again=False)
     began = perf_counter()
     journal = Journal.resume(path, build)
     try:
-        return _recovered(journal, path, build, log, began)
+        begun = _recovered(journal, path, build, log, began)
     except BaseException:
         journal.close()
         raise
+    journal.reserve_log()
+    return begun
 
 
 def restarted(process: DeskProcess, now_ns: int, reason: str) -> None:
@@ -97,18 +100,25 @@ def keeper(
             build,
         )
         log.info("state copied", sequence=journal.sequence, ms=round(1e3 * (perf_counter() - began), 1))
-        return write
+
+        def write_or_tell() -> None:
+            try:
+                write()
+            except OSError as e:  # the next start takes more of the journal again, and nothing else
+                log.warning("the state could not be written", why=str(e))
+
+        return write_or_tell
 
     return keep
 
 
 def _recovered(journal: Journal, path: Path, build: dict[str, str], log: Logger, began: float) -> Begun:
-    kept: Kept | None = None
+    kept = _kept(journal, path, build, log)
     try:
-        kept = read_state(state_beside(path), build)
-        _must_belong(kept, journal)
         found = restore(journal, kept)
-    except (StateFileError, JournalError) as e:
+    except JournalError as e:
+        if kept is None:
+            raise
         log.warning("the whole journal is taken again", why=str(e))
         kept, found = None, restore(journal)
     process = DeskProcess(
@@ -133,7 +143,30 @@ def _last_ns(journal: Journal) -> int:
     return 0 if row is None else decode(row[0]).received_ns
 
 
+def _kept(journal: Journal, path: Path, build: dict[str, str], log: Logger) -> Kept | None:
+    """The state beside a journal; None where it cannot be used.
+
+    Raises
+    ------
+    JournalError
+        It stood after a record that the journal has no more.
+    """
+    try:
+        kept = read_state(state_beside(path), build)
+        _must_belong(kept, journal)
+    except StateFileError as e:
+        log.warning("the whole journal is taken again", why=str(e))
+        return None
+    return kept
+
+
 def _must_belong(kept: Kept, journal: Journal) -> None:
+    if 0 < journal.sequence < kept.sequence:
+        msg = (
+            f"the journal ends at record {journal.sequence}, and the state beside it stood after record {kept.sequence}: records are missing; restore a "
+            "copy, or where there is none remove the state, and see to what the venue tells"
+        )
+        raise JournalError(msg)
     row = journal.connection.execute(
         "SELECT chain FROM records WHERE sequence = ?", (kept.sequence,)
     ).fetchone()

@@ -8,7 +8,7 @@ told never comes back.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isinf
 
 from flatbook.adapters.recording import Conflated, Moment, Recording, check_speed
@@ -111,14 +111,15 @@ class ReplayFeed:
         return min(max(self._clock.market_ns + passed, self._told_ns), self._ends_ns)
 
     async def opening(self) -> Opening:
-        """What is known before the first moment."""
+        """What is known before the first moment; the clock stands until then, where somebody follows it."""
         recording = self._recording
+        clock = self._clock if self.on_clock is None else replace(self._clock, speed=0.0)
         return Opening(
             table=recording.table,
             facts=recording.opening,
             opens_ns=recording.opens_ns,
             closes_ns=recording.closes_ns,
-            clock=self._clock,
+            clock=clock,
             world=f"replay of {recording.source} from {self._begins_ns}",
         )
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from flatbook.journal.store import Journal
 from flatbook.live.clock import DeskClock
 from flatbook.live.core import Core, Start
 from flatbook.live.desk import Lines, LiveDesk, Watch
@@ -90,6 +91,7 @@ async def service_of(
     watch = Watch(log=log, metrics=Metrics(), publisher=Publisher(), picture=Picture(terms.mode))
     keep = None
     if begun.journal is not None and terms.journal is not None:
+        journal_lag(watch.metrics, begun.journal)
         keep = keeper(begun.process, begun.journal, terms.journal, build, log)
     desk = LiveDesk(core, begun.journal, Lines(feed=feed, venue=venue_of(opening)), settings, watch, keep)
     return Service(
@@ -109,6 +111,11 @@ async def run(service: Service, stop: asyncio.Event, beside: Callable[[], Awaita
     finally:
         other.cancel()
         await asyncio.gather(other, return_exceptions=True)
+
+
+def journal_lag(metrics: Metrics, journal: Journal) -> None:
+    """Let the gauge tell what waits for the disk at the moment at which somebody asks."""
+    metrics.journal_lag.set_function(lambda: float(journal.waiting))
 
 
 async def _told(beside: Callable[[], Awaitable[None]], log: Logger) -> None:

@@ -29,6 +29,11 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     journal: str = "out/live/desk.journal"
     cycle_min_ms: float = 20.0  # between two cycles, however much moves
     cycle_max_ms: float = 1_000.0  # between two cycles, though nothing moves: what is stale is seen
+    tick_min_ms: float = (
+        0.0  # between two ticks: decisions at moved prices on all else that the last cycle found
+    )
+    reprice_ms: float = 200.0  # between two cycles while nothing but prices moves and ticks follow them
+    ticks: bool = True  # otherwise whatever moves is a cycle
     refit_s: float = 5.0  # between two fits of surfaces, factors and the value function
     publish_hz: float = 5.0  # snapshots for readers
     ask_s: float = 1.0  # before a question that had no answer is put again
@@ -38,16 +43,25 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     silence_s: float = 30.0  # a feed that said nothing for so long is not trusted, by the market's clock
     shutdown_s: float = 5.0  # at most, until every order is confirmed dead
     keep_state_s: float = (
-        600.0  # between two copies of the engine's state beside the journal; 0: at the end only
+        60.0  # between two copies of the engine's state beside the journal; 0: at the end only
     )
     log: str = ""  # file of the structured log; empty: standard error
     log_level: str = "info"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        for name in ("speed", "cycle_min_ms", "cycle_max_ms", "refit_s", "publish_hz", "ask_s", "silence_s"):
+        for name in (
+            "speed",
+            "cycle_min_ms",
+            "cycle_max_ms",
+            "reprice_ms",
+            "refit_s",
+            "publish_hz",
+            "ask_s",
+            "silence_s",
+        ):
             _demand(0.0 < getattr(self, name) < float("inf"), f"{name} must be above 0 and finite")
-        for name in ("keep_state_s", "shutdown_s", "resend_after_ms"):
+        for name in ("keep_state_s", "shutdown_s", "resend_after_ms", "tick_min_ms"):
             _demand(0.0 <= getattr(self, name) < float("inf"), f"{name} must be 0 or above and finite")
         _demand(self.cycle_min_ms <= self.cycle_max_ms, "cycle_min_ms must be at most cycle_max_ms")
         _demand(0 <= self.seed < 2**62, "seed must be 0 or above")
@@ -76,7 +90,7 @@ def document_of(path: Path | None) -> dict[str, Any]:
         return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+    except (OSError, ValueError, RecursionError, ArithmeticError) as e:
         fault = Fault(
             where=path.name,
             found=str(e),

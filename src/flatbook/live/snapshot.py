@@ -4,11 +4,12 @@ The cycle carries every measurement and decision; beside it stands what only the
 alerts, queues and how long a decision took. A number that nobody knows is NaN, and a reader never shows it as 0.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import nan
 from types import MappingProxyType
+from typing import overload
 
 import numpy as np
 
@@ -115,6 +116,42 @@ class WorkingRow:
     sent_ns: int
 
 
+class WorkingRows(Sequence[WorkingRow]):
+    """Rows that are made when somebody first looks at them: there are thousands, and few readers ask."""
+
+    def __init__(self, make: Callable[[], tuple[WorkingRow, ...]]) -> None:
+        self._make: Callable[[], tuple[WorkingRow, ...]] | None = make
+        self._rows: tuple[WorkingRow, ...] = ()
+
+    def _made(self) -> tuple[WorkingRow, ...]:
+        make = self._make
+        if make is not None:
+            self._rows, self._make = make(), None
+        return self._rows
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._made())
+
+    @overload
+    def __getitem__(self, at: int) -> WorkingRow: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[WorkingRow]: ...
+
+    def __getitem__(self, at: int | slice) -> WorkingRow | Sequence[WorkingRow]:
+        """One of them, or some."""
+        return self._made()[at]
+
+    def __eq__(self, other: object) -> bool:
+        """The same rows."""
+        return isinstance(other, Sequence) and self._made() == tuple(other)
+
+    def __hash__(self) -> int:
+        """Of the rows."""
+        return hash(self._made())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """Something that a person should look at, as long as it lasts."""
@@ -186,7 +223,7 @@ class Snapshot:
     pnl_usd: float  # since the open, at theoretical value, after fees
     fills: tuple[FillRow, ...]  # newest first
     story: tuple[StoryLine, ...]  # newest first
-    working: tuple[WorkingRow, ...]  # ascending by client id
+    working: Sequence[WorkingRow]  # ascending by client id
     history: History
     queues: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # depth by name
     alerts: tuple[Alert, ...] = ()  # the worst first, then the newest

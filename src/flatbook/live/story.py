@@ -1,11 +1,13 @@
 """The story of the desk in plain sentences: each line a decision or an event, with its reason.
 
-Hedges, fills, kills, limits and what people and venues say are told when they happen. A lean is told when the quotes of one expiry and side
-of the chain have moved by two ticks or more against what was told last, the largest first and not all of them at once: a steady state is silent.
+Hedges, fills, kills, limits and what people and venues say are told when they happen. The lean of a class is told when the quotes of one
+of its expiries and sides have moved by two ticks and by half of what was told last, as one line on the furthest of them, and not again
+for a while: a steady state is silent.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from math import isfinite
 
 import numpy as np
@@ -21,9 +23,8 @@ from flatbook.model.table import Floats
 from flatbook.orders.kill import BY_LIMIT
 from flatbook.quoting.ticks import NO_PRICE
 
-_LEANS_AT_ONCE = 2
-_LEAN_SHARE = 0.35  # of what was told, by which a lean has to change to be told again
-_LEAN_PAUSE_NS = 3_000_000_000
+_LEAN_SHARE = 0.5  # of what was told, by which a lean has to change to be told again
+_LEAN_PAUSE_NS = 5_000_000_000  # between two lines of one class
 _LEAN_TICKS = 2.0  # by which it has to change at least
 _WORD: dict[Step, tuple[str, Severity]] = {
     Step.NORMAL: ("green", Severity.INFO),
@@ -34,14 +35,15 @@ _WORD: dict[Step, tuple[str, Severity]] = {
 }
 _TURNED = 1.5  # of the delta it was decided for: more is told as none, the book moved meanwhile
 _Group = tuple[str, int, bool]  # class, expiry, whether it is the calls
+_Shift = tuple[float, float]  # bid and ask against neutral
 
 
 class Story:
     """What was told so far, as far as later lines depend on it."""
 
     def __init__(self) -> None:
-        self._leans: dict[_Group, tuple[float, float]] = {}  # bid and ask against neutral, as told
-        self._leant_ns = 0
+        self._leans: dict[_Group, _Shift] = {}  # as they stood when their class was told
+        self._leant_ns: dict[str, int] = {}  # when a class was told last
         self._steps: dict[str, Step] = {}
         self._kills: set[tuple[str, str]] = set()
 
@@ -99,19 +101,30 @@ class Story:
         ]
 
     def _lean(self, cycle: Cycle) -> list[StoryLine]:
-        if 0 <= cycle.now_ns - self._leant_ns < _LEAN_PAUSE_NS:
-            return []
-        found = []
-        for group, shift, tick in _leans(cycle):
-            told = self._leans.get(group, (0.0, 0.0))
-            moved = max(abs(now - then) for now, then in zip(shift, told, strict=True))
-            if moved >= max(_LEAN_TICKS * tick, _LEAN_SHARE * max(map(abs, told))) * 0.999:
-                found.append((moved / tick, group, shift))
-        found.sort(key=lambda each: -each[0])
-        for _, group, shift in found[:_LEANS_AT_ONCE]:
-            self._leans[group] = shift
-            self._leant_ns = cycle.now_ns
-        return [_lean_line(cycle, group, shift) for _, group, shift in found[:_LEANS_AT_ONCE]]
+        """One line for each class whose lean is another than was told."""
+        out = []
+        for option_class, groups in groupby(_leans(cycle), key=lambda each: each[0][0]):
+            since = cycle.now_ns - self._leant_ns.get(option_class, cycle.now_ns - _LEAN_PAUSE_NS)
+            if 0 <= since < _LEAN_PAUSE_NS:
+                continue
+            leans = list(groups)
+            moved = [(self._moved(*each), each[0]) for each in leans]
+            furthest, group = max(moved)
+            if furthest <= 0.0:
+                continue
+            now = {group: shift for group, shift, _ in leans}
+            told = [each for many, each in moved if many > 0.0]
+            self._leans.update((each, now[each]) for each in told)
+            self._leant_ns[option_class] = cycle.now_ns
+            out.append(_lean_line(cycle, group, now[group], len(told) - 1))
+        return out
+
+    def _moved(self, group: _Group, shift: _Shift, tick: float) -> float:
+        """By how many ticks a lean is another than was told; 0 where that is not worth a line."""
+        told = self._leans.get(group, (0.0, 0.0))
+        moved = max(abs(now - then) for now, then in zip(shift, told, strict=True))
+        enough = moved >= max(_LEAN_TICKS * tick, _LEAN_SHARE * max(map(abs, told))) * 0.999
+        return moved / tick if enough else 0.0
 
 
 def _line(
@@ -194,26 +207,27 @@ def _offset(cycle: Cycle) -> list[StoryLine]:
     return [_line(cycle, StoryKind.OFFSET, text, Severity.NOTICE, underlying)]
 
 
-def _leans(cycle: Cycle) -> Iterable[tuple[_Group, tuple[float, float], float]]:
-    """By class, expiry and right: how far bids and offers stand from neutral (the median), price units, and the tick."""
+def _leans(cycle: Cycle) -> Iterable[tuple[_Group, _Shift, float]]:
+    """By class, expiry and right: how far bids and offers stand from neutral (the median), price units, and its coarsest tick; classes in turn."""
     quotes, table = cycle.quotes, cycle.table
     both = table.is_option & (quotes.bid != NO_PRICE) & (quotes.ask != NO_PRICE)
     both &= (quotes.neutral_bid != NO_PRICE) & (quotes.neutral_ask != NO_PRICE)
     rows = np.flatnonzero(both)
     if not rows.size:
         return
-    key = 2 * table.slice_of[rows] + (table.sign[rows] > 0.0)
+    slices = len(table.slices)
+    key = 2 * (slices * table.class_of[rows] + table.slice_of[rows]) + (table.sign[rows] > 0.0)
     order = np.argsort(key, kind="stable")
     for part in np.split(rows[order], np.flatnonzero(np.diff(key[order])) + 1):
         item = table.instruments[part[0]]
         per_unit = table.ticks_per_unit[part]
         bid = float(np.median((quotes.bid[part] - quotes.neutral_bid[part]) / per_unit))
         ask = float(np.median((quotes.ask[part] - quotes.neutral_ask[part]) / per_unit))
-        tick = item.tick_table[0].step_ticks / item.ticks_per_unit
+        tick = max(band.step_ticks for band in item.tick_table) / item.ticks_per_unit
         yield (item.option_class, item.expiry_ns, bool(table.sign[part[0]] > 0.0)), (bid, ask), tick
 
 
-def _lean_line(cycle: Cycle, group: _Group, shift: tuple[float, float]) -> StoryLine:
+def _lean_line(cycle: Cycle, group: _Group, shift: _Shift, others: int) -> StoryLine:
     option_class, expiry_ns, calls = group
     row = next(r for r, item in enumerate(cycle.table.instruments) if item.option_class == option_class)
     underlying = cycle.table.instruments[row].underlying
@@ -225,6 +239,8 @@ def _lean_line(cycle: Cycle, group: _Group, shift: tuple[float, float]) -> Story
     else:
         why = _factor(cycle, cycle.table.underlyings.index(underlying))
         text = f"leaning: {what} bid {_signed(bid)}, ask {_signed(ask)}{f' ({why})' if why else ''}"
+    if others:
+        text += f"; {others} more of the class moved"
     return _line(cycle, StoryKind.LEAN, text, underlying=underlying)
 
 

@@ -1,6 +1,6 @@
 """What venues and people say, as lines of the story."""
 
-from flatbook.live.core import SHUTDOWN
+from flatbook.live.core import NOT_YET, SHUTDOWN
 from flatbook.live.snapshot import Severity, StoryKind, StoryLine
 from flatbook.model.events import (
     CapitalReported,
@@ -88,8 +88,10 @@ def _of_venues(fact: Fact) -> _Told | None:  # noqa: PLR0911 - one line an event
                     Severity.NOTICE,
                     "",
                 )
-            why = f" ({fact.reason})" if fact.reason else ""
-            return venue, f"session with {fact.venue} lost{why}: quotes count as unknown", Severity.RED, ""
+            if fact.reason == NOT_YET:
+                return venue, f"connecting to {fact.venue}: nothing is sent yet", Severity.INFO, ""
+            why = f": {fact.reason}" if fact.reason not in ("", "lost") else ""
+            return venue, f"session with {fact.venue} lost{why}; quotes count as unknown", Severity.RED, ""
         case TradingHalted():
             text = f"{fact.underlying or 'everything'} {'halted' if fact.on else 'open again'}: {fact.reason}"
             return venue, text, Severity.AMBER if fact.on else Severity.NOTICE, fact.underlying

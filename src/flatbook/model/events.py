@@ -289,12 +289,15 @@ class CycleDue(Event, frozen=True, kw_only=True):
 
 
 class TickDue(Event, frozen=True, kw_only=True):
-    """Decide at the prices told by now on all else that the last cycle found; a reprice where that does not hold.
+    """Decide at the prices told by now on all else that a cycle found; a reprice where that does not hold.
 
     `received_ns` is the time of valuation.
     """
 
     reason: str
+    on: int = (
+        0  # number of the cycle: the one before the last, while that is not ready for ticks; 0: the last
+    )
 
 
 REPORT_AHEAD_MAX_NS = 1_000_000_000  # that a report of capital may be dated after its receipt: clocks differ

@@ -22,7 +22,7 @@ from flatbook.model.events import (
     UnderlyingQuoted,
 )
 from flatbook.model.lifecycle_events import Exercised, PositionAdjusted, SeriesSettled
-from flatbook.model.operator_events import OperatorActed
+from flatbook.model.operator_events import HedgeDecided, OperatorActed
 from flatbook.model.order_events import KillSet, OpenOrdersTold, OrdersAnswered
 from flatbook.model.quoting_events import DutySession, ProtectionReset, ProtectionTripped
 from flatbook.model.venue_events import FeedSuspect, PositionsTold, Restarted, TradingHalted, VenueSession
@@ -60,6 +60,7 @@ Told = (
     | Restarted
     | PositionsTold
     | OperatorActed
+    | HedgeDecided
 )
 """What changes the state and asks for nothing."""
 

@@ -101,6 +101,9 @@ class HedgingTerms(Parameters, frozen=True, kw_only=True):
     informed: tuple[
         str, ...
     ] = ()  # counterparties, or capacities as firm, whose trades' delta is hedged at once
+    approve_above_usd: float | None = (
+        None  # of delta that one hedge trades: beyond it a person is asked; None: nobody is
+    )
 
     def __post_init__(self) -> None:
         """Refuse terms that cannot be meant."""
@@ -116,3 +119,8 @@ class HedgingTerms(Parameters, frozen=True, kw_only=True):
             demand(0.0 < value < _INFINITE, f"hedging {name} must be above 0, was {value}")
         demand(0.0 < self.ridge <= 1.0, f"hedging ridge must be above 0 and at most 1, was {self.ridge}")
         demand(1 <= self.steps <= 1000, f"hedging steps must be from 1 to 1000, was {self.steps}")
+        above = self.approve_above_usd
+        demand(
+            above is None or 0.0 <= above < _INFINITE,
+            f"hedging approve_above_usd must be 0 or above, was {above}",
+        )

@@ -98,6 +98,11 @@ class Commands:
         """bool[k]."""
         return np.asarray(self.action == Action.CANCEL)
 
+    def ids_from(self, next_id: int) -> Ints:
+        """int64[k]: the client id that each new order gets, `next_id` the first of them; of a cancel, what it cancels."""
+        new = ~self.cancels
+        return np.asarray(np.where(new, next_id - 1 + np.cumsum(new), self.client_id))
+
     def take(self, which: Ints | Bools) -> "Commands":
         """Some of them, as numpy selects."""
         return Commands(

@@ -15,6 +15,7 @@ from flatbook.model.order_events import OpenOrdersTold, OrderNews, OrdersAnswere
 from flatbook.model.table import Bools, Floats, Ints
 from flatbook.orders.columns import OrderColumns, Purpose
 
+_ROOM_LEAST = 64
 _REMEMBER_NS = 60_000_000_000  # a dead order, for late news and duplicates
 
 
@@ -57,6 +58,14 @@ class WorkingOrders:
         default_factory=lambda: np.empty(0)
     )  # centre of the quote when it was placed
     next_id: int = 1
+    _room: dict[str, Ints | Floats] = field(
+        default_factory=dict, init=False, repr=False
+    )  # what columns are the beginnings of
+
+    def __getstate__(self) -> tuple[None, dict[str, object]]:
+        """Without the room: a copy makes its own."""
+        told = {name: getattr(self, name) for name in self.__slots__ if name != "_room"}
+        return None, told | {"_room": {}}
 
     @property
     def alive(self) -> Bools:
@@ -114,7 +123,7 @@ def send_orders(orders: WorkingOrders, batch: OrderColumns, anchor_ticks: Floats
         "anchor_ticks": anchor_ticks,
     }
     for name, column in new.items():
-        setattr(orders, name, np.concatenate([getattr(orders, name), column]))
+        _append(orders, name, column)
     replaced = _replaced_by(orders, np.arange(orders.client_id.size - k, orders.client_id.size))
     held = orders.state[replaced]
     orders.state[replaced] = np.where(held == OrderState.LIVE, OrderState.PENDING_REPLACE, held)
@@ -281,6 +290,17 @@ def _forget(orders: WorkingOrders, now_ns: int) -> None:
     kept = orders.alive | (orders.sent_ns > now_ns - _REMEMBER_NS)
     if 2 * int(np.count_nonzero(kept)) < kept.size:
         for name in orders.__slots__:
-            column = getattr(orders, name)
-            if name != "next_id":
-                setattr(orders, name, column[kept])
+            if name not in ("next_id", "_room"):
+                setattr(orders, name, getattr(orders, name)[kept])
+
+
+def _append(orders: WorkingOrders, name: str, column: Ints | Floats) -> None:
+    """Lengthen a column, in place where there is room behind it: an order costs the same however many there were."""
+    held, room = getattr(orders, name), orders._room.get(name)
+    size = held.size + column.size
+    if room is None or held.base is not room or room.size < size:
+        room = np.empty(max(2 * size, _ROOM_LEAST), dtype=held.dtype)
+        room[: held.size] = held
+        orders._room[name] = room
+    room[held.size : size] = column
+    setattr(orders, name, room[:size])

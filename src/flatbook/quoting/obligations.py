@@ -53,6 +53,7 @@ class Headroom:
     spare_ns: Ints  # [p]: below 0 where the duty can no longer be met
     all_off_s: Floats  # [p]: seconds that every series may still be off; at most what is left of the period
     share: Floats  # [p]: of the period's whole
+    whole_ns: Ints  # [p]: what has passed and what is to come
     reserve_ns: Ints  # [p]: of `spare_ns`, not to be spent
 
 
@@ -252,6 +253,7 @@ def headroom(duty: Duty, now_ns: int) -> Headroom:
         spare_ns=spare,
         all_off_s=off_ns * _S,
         share=np.where(whole > 0, spare / np.maximum(whole, 1), 1.0),
+        whole_ns=whole,
         reserve_ns=np.ceil(duty.rule.reserve_share * whole).astype(np.int64),
     )
 

@@ -10,12 +10,12 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from flatbook.engine.cycle import Cycle
-from flatbook.engine.decision import decision_of, encode_decision
 from flatbook.engine.state import State
 from flatbook.engine.step import step
+from flatbook.engine.ticking import recorded
 from flatbook.journal.replay import read_facts, undecided
 from flatbook.journal.store import AnyEvent
-from flatbook.model.events import CycleDue
+from flatbook.model.events import CycleDue, TickDue
 from flatbook.model.facts import Fact
 from flatbook.model.venue_events import Restarted
 from flatbook.sim.storage import Recording
@@ -68,14 +68,24 @@ class DeskProcess:
 
     def decide(self, now_ns: int, reason: str, *, refit: bool) -> Cycle:
         """Run one cycle; once this returns it is durable, with its cause and every fact before it."""
-        due = self._numbered(CycleDue(received_ns=now_ns, reason=reason, refit=refit))
-        cycle = step(self.state, due)
+        cycle = self._decided(CycleDue(received_ns=now_ns, reason=reason, refit=refit))
         assert cycle is not None, "a cycle that is due is decided"
+        return cycle
+
+    def tick(self, now_ns: int, reason: str, on: int = 0) -> Cycle | None:
+        """Decide at the prices told by now on the cycle numbered `on`; the cycle that it was instead, where a tick could not. Durable as `decide`."""
+        return self._decided(TickDue(received_ns=now_ns, reason=reason, on=on))
+
+    def _decided(self, due: CycleDue | TickDue) -> Cycle | None:
+        numbered = self._numbered(due)
+        cycle = step(self.state, numbered)
         self.decisions += 1
         if self.journal is not None:
-            self.journal.append_decision(encode_decision(decision_of(cycle)), cycle.sequence)
+            decided = recorded(self.state, cycle)
+            assert decided is not None, "what is due is decided"
+            self.journal.append_decision(decided, numbered.sequence)
         if self.heard is not None:
-            self.heard((due,))
+            self.heard((numbered,))
         return cycle
 
     def _fold(self, facts: Iterable[Fact]) -> tuple[Fact, ...]:
@@ -100,8 +110,9 @@ def restarted(recording: Recording, now_ns: int, reason: str, heard: Heard | Non
     for fact in tuple(read_facts(recording.journal)):
         cycle = step(desk.state, fact)
         desk.facts += 1
-        if cycle is not None and fact.sequence in missing:
-            recording.append_decision(encode_decision(decision_of(cycle)), fact.sequence)
+        decided = recorded(desk.state, cycle) if fact.sequence in missing else None
+        if decided is not None:
+            recording.append_decision(decided, fact.sequence)
     desk.journal = recording
     desk.take((Restarted(received_ns=now_ns, reason=reason),))
     return desk

@@ -15,6 +15,8 @@ from flatbook.model.table import InstrumentTable, Ints
 from flatbook.model.venue_events import PositionsTold, VenueSession
 from flatbook.model.world_fault_terms import WireTerms
 from flatbook.orders.columns import Purpose
+from flatbook.orders.moves import Moves
+from flatbook.orders.reconcile import Commands
 from flatbook.sim.desk_process import DeskProcess
 from flatbook.sim.exchange.reasons import Refusal
 from flatbook.sim.feed import FeedMessage
@@ -133,10 +135,10 @@ class DeskSide:
             self._answered(each.report)
         self.process.take(self.session.read(envelopes, received_ns))
 
-    def lose_session(self, received_ns: int) -> None:
-        """The session with the venue is lost."""
+    def lose_session(self, received_ns: int, reason: str = "lost") -> None:
+        """The session with the venue is lost, or there was none yet."""
         self.up = False
-        self.process.take((VenueSession(received_ns=received_ns, venue=self.venue, up=False, reason="lost"),))
+        self.process.take((VenueSession(received_ns=received_ns, venue=self.venue, up=False, reason=reason),))
 
     def find_session(self, received_ns: int, *, cancelled: bool) -> None:
         """The session stands again; what became of orders is asked for next."""
@@ -184,10 +186,24 @@ class DeskSide:
     ) -> tuple[Cycle, list[Command]]:
         """One cycle, and what it sends."""
         cycle = self.process.decide(received_ns, reason, refit=refit)
-        commands = commands_of(cycle)
+        return cycle, self._sent(commands_of(cycle), at_ns)
+
+    def tick(self, received_ns: int, reason: str, on: int) -> tuple[Cycle | None, Moves | None]:
+        """One tick on the cycle numbered `on`: what leaves after it, or the cycle that it was instead; `sends` makes commands of either."""
+        cycle = self.process.tick(received_ns, reason, on)
+        return cycle, self.process.state.ticking.left
+
+    def sends(self, cycle: Cycle | None, left: Moves | None, at_ns: int) -> list[Command]:
+        """The commands of a tick."""
+        if cycle is not None:
+            return self._sent(commands_of(cycle), at_ns)
+        return [] if left is None else self._sent(_messages(left.commands, left.next_id), at_ns)
+
+    def _sent(self, commands: list[Command], at_ns: int) -> list[Command]:
+        """They leave now, and an answer is awaited."""
         for command in commands:
             self._unanswered.setdefault((command.client_id, isinstance(command, Cancel)), at_ns)
-        return cycle, commands
+        return commands
 
     def _answered(self, report: Report | None) -> None:
         match report:
@@ -217,15 +233,15 @@ class DeskSide:
 def commands_of(cycle: Cycle) -> list[Command]:
     """What a cycle sends, in its sequence; hedges and offsets trade at once or not at all."""
     left = cycle.outgoing
-    if left is None:
-        return []
-    commands = left.commands
-    new = ~commands.cancels
-    ids = np.where(new, left.next_id - 1 + np.cumsum(new), commands.client_id)
+    return [] if left is None else _messages(left.commands, left.next_id)
+
+
+def _messages(commands: Commands, next_id: int) -> list[Command]:
+    """Commands as the venue hears them; `next_id` is the client id of the first that is new."""
     orders = commands.orders
     columns = (
-        ids,
-        new,
+        commands.ids_from(next_id),
+        ~commands.cancels,
         orders.row,
         orders.side,
         orders.price_ticks,

@@ -57,6 +57,7 @@ EXPECTED = {
     "POST /api/v1/actions/protection/reset": DESK,
     "POST /api/v1/actions/protection/reset/preview": DESK,
     "POST /api/v1/actions/alert/acknowledge": DESK,
+    "POST /api/v1/journal/proof": SIGNED_IN,  # reads the whole file once more, beside the desk
     "GET /api/v1/actions/requests": SIGNED_IN,
     "POST /api/v1/actions/requests/{request_id}/approve": RISK,
     "POST /api/v1/actions/requests/{request_id}/deny": RISK,

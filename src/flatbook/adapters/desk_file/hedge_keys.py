@@ -131,5 +131,9 @@ HEDGING = Section(
             name="informed", type=Type.TEXTS, default=[],
             text="counterparties, or capacities (firm, market_maker), whose trades' delta is hedged at once",
         ),
+        Key(
+            name="approve_above_usd", unit="USD of delta", range=_NOT_NEGATIVE,
+            text="that one hedge trades: beyond it a person of a live desk is asked; left out: nobody is",
+        ),
     ),
 )  # fmt: skip

@@ -4,12 +4,11 @@ Format: TOML 1.0 (toml.io/en/v1.0.0); the tables and keys are the fields of `mod
 """
 
 import hashlib
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from flatbook.adapters.desk_file.read import DeskFile, read_desk
-from flatbook.adapters.parameter_files import read_over
+from flatbook.adapters.parameter_files import is_there, read_document, read_over
 from flatbook.adapters.scenario_file.recording import digest_of, recording_of
 from flatbook.model.errors import Fault, FaultsError
 from flatbook.model.recorded_day import RecordedDay
@@ -41,10 +40,10 @@ def read_scenario(path: Path) -> ScenarioFile:
         folder of the scenario; or of the recording that it plays.
     """
     base = _base_of(path)
-    packaged = base.read_text(encoding="utf-8") if base is not None else ""
+    packaged = base.read_text(encoding="utf-8-sig") if base is not None else ""
     scenario = read_over(Scenario, base.name if base is not None else path.name, packaged, path)
     beside = path.parent / scenario.desk
-    if not beside.is_file():
+    if not is_there(beside) or not beside.is_file():
         fault = Fault(
             where=f"{path.name}, desk",
             found=f"{scenario.desk!r}, where no file is",
@@ -63,13 +62,13 @@ def read_scenario(path: Path) -> ScenarioFile:
 def _base_of(path: Path) -> Path | None:
     """The file that this one is laid over, table by table; None: it stands alone. Faults of the text itself are told by who reads it whole."""
     try:
-        name = tomllib.loads(path.read_text(encoding="utf-8")).get("base", "")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        name = read_document(path).get("base", "")
+    except FaultsError:
         return None
     if not isinstance(name, str) or not name:
         return None
     base = path.parent / name
-    if not base.is_file() or "base" in tomllib.loads(base.read_text(encoding="utf-8")):
+    if not is_there(base) or not base.is_file() or "base" in read_document(base):
         fault = Fault(
             where=f"{path.name}, base",
             found=f"{name!r}, where no file is, or one with a base of its own",

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from flatbook.adapters.files.lean_day import read_lean_day
+from flatbook.adapters.parameter_files import is_there
 from flatbook.model.errors import Fault, FaultsError
 from flatbook.model.recorded_day import RecordedDay
 from flatbook.model.world_recorded_terms import RecordedTerms
@@ -29,7 +30,7 @@ def recording_of(terms: RecordedTerms, scenario: Path) -> RecordedDay:
         Nothing is there, or everything that is wrong with it, at once.
     """
     place = scenario.parent / terms.path
-    if not place.exists():
+    if not is_there(place):
         fault = Fault(
             where=f"{scenario.name}, recorded.path",
             found=f"{terms.path!r}, where nothing is",

@@ -133,7 +133,7 @@ def frame_of(snapshot: Snapshot, kind: str, topic: str, data: BaseModel) -> Fram
 
 def capital_share(cycle: Cycle) -> tuple[float | None, str]:
     """Capital in percent of what it may be, and of what: the limit on the desk, else the equity that backs it."""
-    limits = [each for each in cycle.standing.limits if _is_capital_of_desk(each)]
+    limits = [each for each in cycle.standing.limits if is_capital_of_desk(each)]
     if limits:
         worst = max(limits, key=lambda each: each.utilisation)
         return number(100.0 * worst.utilisation), f"limit {worst.limit.name}"
@@ -143,7 +143,8 @@ def capital_share(cycle: Cycle) -> tuple[float | None, str]:
     return None, ""
 
 
-def _is_capital_of_desk(standing: LimitStanding) -> bool:
+def is_capital_of_desk(standing: LimitStanding) -> bool:
+    """Whether a limit bounds the capital of the whole desk, in USD."""
     limit = standing.limit
     scoped = limit.underlying or limit.group or limit.option_class or limit.series or limit.bucket
     return limit.measure is LimitMeasure.CAPITAL_USD and not scoped
