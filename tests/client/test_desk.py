@@ -234,8 +234,8 @@ def test_a_preview_does_nothing(desk, served):
     "act",
     [
         lambda act: act.reset_protection("cboe/loss/IDX", why=WHY),
-        lambda act: act.approve_hedge("IDX:7", why=WHY),
-        lambda act: act.reject_hedge("IDX:7", why=WHY),
+        lambda act: act.approve_hedge("IDX:buy", why=WHY, shown_usd=1e6),
+        lambda act: act.reject_hedge("IDX:buy", why=WHY),
         lambda act: act.acknowledge("limit:x", why=WHY),
     ],
 )

@@ -25,7 +25,7 @@ class Heard:
         self.facts.append((fact, who, why))
         return len(self.facts)
 
-    async def decide_hedge(self, hedge_id, approve, *, who, why):
+    async def decide_hedge(self, hedge_id, approve, *, who, why, shown_usd=None):
         """Remember it."""
         self.hedges.append((hedge_id, approve, who, why))
         return len(self.hedges)

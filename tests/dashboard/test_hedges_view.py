@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace as with_terms
 
+from flatbook.dashboard.actions import ActionError, HedgeBody, preview_hedge
 from flatbook.dashboard.errors import UnknownTopicError
 from flatbook.dashboard.views.hedge_menu import menu
 from flatbook.dashboard.views.hedges import hedges
 from flatbook.engine.offsets import offset_of
+from flatbook.hedging.approval import Approvals, waiting_of
 from flatbook.hedging.propose import trades
-from flatbook.live.operators import HEDGES_WAIT_FOR_NOBODY
 from flatbook.live.snapshot import FillRow, HedgeMark, WorkingRow
 from flatbook.model.measures import Measure
 
@@ -51,7 +53,51 @@ def test_proposals_are_those_of_the_core(hedged):
         ]
         assert row.reason == one.reason
         assert [policy.in_force for policy in row.policies].count(True) == 1
-    assert page.decided_by == HEDGES_WAIT_FOR_NOBODY
+    assert "leave as soon as they are decided" in page.decided_by
+    assert (page.waiting, page.approve_above_usd) == ((), None)
+
+
+def test_what_waits_is_told_with_what_it_removes_costs_and_leaves(hedged):
+    """By the cycle's own numbers; the same words and numbers are previewed, and an answer is refused to what does not wait."""
+    cycle = hedged.cycle
+    asking = asked(hedged)
+    (told,) = hedges(asking).waiting
+    one = next(each for each in cycle.hedges if each.legs)
+
+    assert (told.id, told.state, told.underlying) == (
+        f"{one.underlying}:{told.side}",
+        "waits",
+        one.underlying,
+    )
+    assert told.delta_usd == abs(one.delta_after_usd - one.delta_before_usd) > 0.0
+    assert (told.delta_before_usd, told.delta_after_usd, told.cost_usd) == (
+        one.delta_before_usd, one.delta_after_usd, one.cost_usd,
+    )  # fmt: skip
+    assert (told.waits_s, told.left_s) == (0.0, None)
+    assert one.legs[0].symbol in told.trade
+    assert hedges(asking).approve_above_usd == 1.0
+    assert "nothing waits" in hedges(asking).decided_by
+
+    body = HedgeBody(hedge_id=told.id, approve=True, shown_usd=told.delta_usd / 1.05, why="looks right")
+    found = preview_hedge(body, asking)
+    changes = {each.name: (each.before, each.after) for each in found.changes}
+    assert changes["cost"] == (0.0, one.cost_usd)
+    assert changes[f"delta of {one.underlying}"] == (one.delta_before_usd, one.delta_after_usd)
+    assert found.warnings == ("It has grown by 5.0% since you saw it.",)
+    kept = preview_hedge(HedgeBody(hedge_id=told.id, approve=False, why="not now"), asking)
+    assert all(each.before == each.after for each in kept.changes)
+    with pytest.raises(ActionError, match="does not wait"):
+        preview_hedge(body, hedged)
+
+
+def asked(snapshot):
+    """The same picture of a desk that asks above a dollar."""
+    cycle = snapshot.cycle
+    terms = with_terms(cycle.desk.hedging, approve_above_usd=1.0)
+    waiting = waiting_of(Approvals(), cycle.hedges, cycle.standing, terms, cycle.now_ns)
+    assert waiting
+    desk = with_terms(cycle.desk, hedging=terms)
+    return replace(snapshot, cycle=replace(cycle, desk=desk, waiting=waiting))
 
 
 def test_a_delta_that_is_not_known_is_null_with_its_reason(hedged):

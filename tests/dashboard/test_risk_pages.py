@@ -3,6 +3,7 @@
 import pytest
 
 from tests.dashboard.serving import served
+from tests.dashboard.test_hedges_view import asked
 from tests.dashboard.test_pages import api, number_at
 from tests.dashboard.worlds import renumbered
 
@@ -75,6 +76,27 @@ def test_the_hedges_page_shows_the_menu_of_the_api(shown, browsing, picture):
         assert page.locator("g.pt").count() == drawn > 8
         assert number_at(page, "hedge:IDX") == picture.cycle.hedges[0].delta_before_usd * 0.01
         assert "leave as soon as they are decided" in page.locator('[data-test="decided-by"]').inner_text()
+
+
+def test_a_hedge_that_waits_is_approved_by_a_held_button(browsing, pictures):
+    """What it trades is the core's; the answer names what was seen, who and why; nothing is asked twice."""
+    picture = asked(
+        next(each for each in reversed(pictures) if any(hedge.legs for hedge in each.cycle.hedges))
+    )
+    (one,) = picture.cycle.waiting
+    with served(renumbered(picture, 1)) as desk, browsing(desk) as page:
+        page.goto(f"{desk.url}/hedges")
+        page.wait_for_selector(f'[data-test="waits:{one.id}"]')
+        assert number_at(page, f"asked:{one.id}") == one.delta_usd * 0.01
+        page.locator(f'[data-test="approve:{one.id}"]').click()
+        page.wait_for_selector('[data-test="preview"]')
+        assert one.legs[0][0] in page.locator('[data-test="preview"]').inner_text()
+        page.fill('[data-test="why"]', "looks right")
+        page.locator('[data-test="act"]').hover()
+        page.mouse.down()
+        page.wait_for_selector('[data-test="done"]')
+        page.mouse.up()
+        assert desk.operator.hedges == [(one.id, True, "local", "looks right")]
 
 
 def test_the_slides_page_shows_the_grid_of_the_api(shown, browsing, picture):

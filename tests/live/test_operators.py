@@ -65,7 +65,7 @@ def test_what_names_nothing_is_refused_and_not_recorded(tmp_path):
         for who, why in (("", "why"), ("ann", " ")):
             with pytest.raises(FlatbookError, match="needs who"):
                 await operator.submit(_kill(), who=who, why=why)
-        with pytest.raises(FlatbookError, match="cannot be approved"):
+        with pytest.raises(FlatbookError, match="does not wait"):
             await operator.decide_hedge("IDX:7", True, who="ann", why="test")
         with pytest.raises(FlatbookError, match="does not stand"):
             await operator.acknowledge("nosuch", who="ann")

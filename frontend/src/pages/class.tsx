@@ -121,6 +121,8 @@ function Chain({ frame, listing, classes }: { frame: Frame<ClassData>; listing: 
   const vols = query.get('in') === 'vol';
   const pairs = useMemo(() => pairsOf(listing, slice), [listing, slice]);
   const atm = useMemo(() => nearest(pairs, data), [pairs, data.slices[0]?.forward]);
+  const usual = useMemo(() => listing.symbols[pairs[atm]?.call ?? -1] ?? null, [pairs]); // the one at the money when the chain was opened
+  const shown = picked ?? usual;
   const [at, setAt] = useState(-1);
   const pick = (place: number) => place >= 0 && setQuery({ series: listing.symbols[place] ?? null });
   useKeys(
@@ -163,7 +165,7 @@ function Chain({ frame, listing, classes }: { frame: Frame<ClassData>; listing: 
         />
       </Panel>
       <div class="side">
-        <AnatomyPanel symbol={picked} places={placesOf(listing.ticks_per_unit[Math.max(pickedAt, 0)] ?? 100)} />
+        <AnatomyPanel symbol={shown} places={placesOf(listing.ticks_per_unit[Math.max(shown ? listing.symbols.indexOf(shown) : 0, 0)] ?? 100)} />
         <FillsPanel data={data} listing={listing} />
       </div>
     </div>

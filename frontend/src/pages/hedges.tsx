@@ -1,8 +1,9 @@
 // Hedges: what would we trade to be safe? Candidates by cost and risk removed, the plan that is best, orders at work, and what those that are done cost.
 import { useRef, useState } from 'preact/hooks';
+import { ActSheet } from '../components/act_sheet';
 import { Num } from '../components/number';
 import { Empty, Panel, Problem } from '../components/panel';
-import { useReplayTopic } from '../components/replay';
+import { useReplay, useReplayTopic } from '../components/replay';
 import type { Dot } from '../components/scatter';
 import { Scatter } from '../components/scatter';
 import type { Told } from '../components/table';
@@ -60,8 +61,29 @@ interface HedgeOrder {
   reason: string;
 }
 
+interface WaitingLine {
+  id: string;
+  underlying: string;
+  side: string;
+  state: 'waits' | 'rejected' | 'approved' | 'unasked';
+  trade: string;
+  delta_usd: number;
+  delta_before_usd: number | null;
+  delta_after_usd: number | null;
+  cost_usd: number | null;
+  deviation_before_usd: number | null;
+  deviation_after_usd: number | null;
+  waits_s: number;
+  left_s: number | null;
+  owner: string;
+  why: string;
+}
+
 interface HedgesData {
   proposals: Proposal[];
+  waiting: WaitingLine[];
+  answers: { at_ns: string; text: string }[];
+  approve_above_usd: number | null;
   decided_by: string;
   sends_hedges: boolean;
   sends_offsets: boolean;
@@ -133,6 +155,7 @@ export function HedgesPage() {
     <div class="two hedges-page">
       <div class="stack menu">{error ? <Problem what="No menu" why={error} again={reload} /> : before.current ? <MenuPanels menu={before.current} data={data} /> : <Empty what="Weighing every candidate …" />}</div>
       <div class="stack">
+        {data.approve_above_usd !== null && <Waits data={data} />}
         <Proposals data={data} />
         <Working data={data} />
         <Shortfall data={data} />
@@ -243,12 +266,63 @@ function pct(value: number | null, sign = true): string {
   return scaled(known(value) ? value * PCT : null, 1000, sign);
 }
 
+const SAID: Record<WaitingLine['state'], string> = { waits: '▲ waits for you', rejected: '◼ held back', approved: '✓ approved, leaves', unasked: '■ leaves unasked' };
+
+interface Asking {
+  id: string;
+  approve: boolean;
+  shown_usd: number;
+}
+
+// What a person is asked about: what it trades, removes, costs and leaves, and two buttons.
+function Waits({ data }: { data: HedgesData }) {
+  const replay = useReplay();
+  const [asking, setAsking] = useState<Asking | null>(null);
+  const refused = replay.on ? 'this is the past' : may('hedge') ? '' : 'your role may not answer hedges';
+  const of = asking && data.waiting.find((each) => each.id === asking.id);
+  return (
+    <Panel title="Waits for you" note={`hedges of more than ${short(data.approve_above_usd)} $ of delta`}>
+      {data.waiting.length === 0 && <p class="why">No hedge is that large now.</p>}
+      {data.waiting.map((each) => (
+        <div key={each.id} class="asks" data-test={`waits:${each.id}`}>
+          <b class={each.side === 'buy' ? 'long' : 'short'}>{each.trade}</b>
+          <span class={each.state === 'waits' || each.state === 'unasked' ? 'amber strong' : 'soft'} data-test="state">
+            {SAID[each.state]} {known(each.left_s) ? `for ${age(each.left_s)}` : `since ${age(each.waits_s)}`}
+          </span>
+          <span class="soft">
+            {each.side}s <Num value={each.delta_usd * PCT} per={1000} unit="USD per 1 %" test={`asked:${each.id}`} /> k$/1 % of {each.underlying}: {pct(each.delta_before_usd)} → {pct(each.delta_after_usd)}, σ {short(each.deviation_before_usd)} →{' '}
+            {short(each.deviation_after_usd)} $, costs {short(each.cost_usd)} $
+            <small>{each.owner ? `${each.owner}: ${each.why}` : each.why}</small>
+          </span>
+          <span class="group">
+            {([true, false] as const).map((approve) => (
+              <button key={String(approve)} disabled={refused !== '' || each.state === 'unasked'} title={refused || each.why} onClick={() => setAsking({ id: each.id, approve, shown_usd: each.delta_usd })} data-test={`${approve ? 'approve' : 'reject'}:${each.id}`}>
+                {approve ? 'approve' : 'reject'}
+              </button>
+            ))}
+          </span>
+        </div>
+      ))}
+      {data.answers.map((each) => (
+        <p key={each.at_ns} class="why">
+          <span class="faint">{clock(each.at_ns)}</span> {each.text}
+        </p>
+      ))}
+      {asking && (
+        <ActSheet title={`${asking.approve ? 'Approve' : 'Reject'}: ${of?.trade ?? asking.id}`} path="/hedge" body={{ ...asking }} permission="hedge" button={`hold to ${asking.approve ? 'approve' : 'reject'}`} onClose={() => setAsking(null)}>
+          <p class="soft">{asking.approve ? 'Its orders leave at once, up to a little more than you see here; fills use the approval up, and it ends by itself.' : 'It is held back and not asked for again until the answer ends; where a limit on direction stands at HARD it leaves nevertheless.'}</p>
+        </ActSheet>
+      )}
+    </Panel>
+  );
+}
+
 function Proposals({ data }: { data: HedgesData }) {
   return (
     <Panel title="Delta against its band" note="k$ per 1 %, with the volatility that comes with spot">
       {data.proposals.length === 0 && <Empty what="Nothing to hedge" why="No underlying has a delta or a hedge instrument." />}
       {data.proposals.map((each) => (
-        <Hedge key={each.underlying} one={each} decidedBy={data.decided_by} />
+        <Hedge key={each.underlying} one={each} />
       ))}
       <p class="why" data-test="decided-by">
         {data.sends_hedges ? data.decided_by : 'orders of this desk do not leave: it only proposes'}
@@ -257,10 +331,9 @@ function Proposals({ data }: { data: HedgesData }) {
   );
 }
 
-function Hedge({ one, decidedBy }: { one: Proposal; decidedBy: string }) {
+function Hedge({ one }: { one: Proposal }) {
   const used = known(one.delta_before_usd) && one.band_usd ? Math.abs(one.delta_before_usd) / one.band_usd : null;
   const policies = one.policies.map((each) => `${each.in_force ? '▸ ' : ''}${each.policy.replaceAll('_', ' ')}: band ± ${pct(each.band_usd, false)}, would trade ${pct(each.trade_usd)} k$/1 % for ${short(each.cost_usd)} $`);
-  const refused = may('hedge') ? decidedBy : 'your role may not answer hedges';
   return (
     <div class="offer">
       <b>{one.underlying}</b>
@@ -278,12 +351,6 @@ function Hedge({ one, decidedBy }: { one: Proposal; decidedBy: string }) {
         ))}
         {one.reason}
         {one.legs.length > 0 && ` · costs ${short(one.cost_usd)} $, leaves ${pct(one.delta_after_usd)} k$/1 %, σ ${short(one.deviation_before_usd)} → ${short(one.deviation_after_usd)} $`}
-        {one.legs.length > 0 &&
-          ['approve', 'reject'].map((each) => (
-            <button key={each} disabled title={refused}>
-              {each}
-            </button>
-          ))}
         {one.alternatives.slice(0, 2).map((each) => (
           <small key={each.symbol}>
             lost: {each.side} {each.contracts} {each.symbol} for {short(each.cost_usd)} $: {each.why}

@@ -78,13 +78,28 @@ class Actions:
         """End what stands in place of a limit."""
         return self._do("limit/override/end", {"limit": limit, "why": why}, key)
 
-    def approve_hedge(self, hedge_id: str, *, why: str, key: str | None = None) -> Done:
-        """Let a proposed hedge go."""
-        return self._do("hedge", {"hedge_id": hedge_id, "approve": True, "why": why}, key)
+    def decide_hedge(
+        self,
+        hedge_id: str,
+        *,
+        approve: bool,
+        why: str,
+        shown_usd: float | None = None,
+        key: str | None = None,
+    ) -> Done:
+        """Let a hedge that waits leave, or hold it back: "SPX:buy". One that has outgrown the delta `shown_usd` is refused."""
+        body = {"hedge_id": hedge_id, "approve": approve, "shown_usd": shown_usd, "why": why}
+        return self._do("hedge", body, key)
+
+    def approve_hedge(
+        self, hedge_id: str, *, why: str, shown_usd: float | None = None, key: str | None = None
+    ) -> Done:
+        """Let a hedge that waits leave."""
+        return self.decide_hedge(hedge_id, approve=True, why=why, shown_usd=shown_usd, key=key)
 
     def reject_hedge(self, hedge_id: str, *, why: str, key: str | None = None) -> Done:
-        """Let a proposed hedge be."""
-        return self._do("hedge", {"hedge_id": hedge_id, "approve": False, "why": why}, key)
+        """Hold a hedge that waits back."""
+        return self.decide_hedge(hedge_id, approve=False, why=why, key=key)
 
     def reset_protection(self, scope: str, *, why: str, key: str | None = None) -> Done:
         """Arm a protection again: venue/rule/key."""
@@ -149,7 +164,7 @@ class Previews:
         return self._ask("limit/override/end", {"limit": limit, "why": why})
 
     def approve_hedge(self, hedge_id: str, *, why: str) -> Any:
-        """What a proposed hedge removes, costs and leaves."""
+        """What a hedge that waits removes, costs and leaves."""
         return self._ask("hedge", {"hedge_id": hedge_id, "approve": True, "why": why})
 
     def reset_protection(self, scope: str, *, why: str) -> Any:

@@ -1,6 +1,6 @@
 """What an operator may do, as the fact it becomes: bodies of requests in, facts of the core out. Nothing is sent here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -9,9 +9,11 @@ from pydantic import Field
 
 from flatbook.dashboard.security.bodies import Line, StrictBody, Why
 from flatbook.engine.cycle import Cycle
+from flatbook.hedging.approval import Waiting, WaitingHedge
 from flatbook.limits.check import LimitStanding
 from flatbook.live.operator import Change, OperatorFact, Preview
 from flatbook.live.snapshot import Snapshot
+from flatbook.live.story_of_hedges import trade_of
 from flatbook.model.errors import FlatbookError
 from flatbook.model.events import LimitOverridden, LimitsSet
 from flatbook.model.order_events import KillScope, KillSet
@@ -23,6 +25,7 @@ LIMIT_MAX = 1e15
 LimitHard = Annotated[
     float, Field(gt=0.0, le=LIMIT_MAX, description="In the unit that ends the limit's name.")
 ]
+ShownUsd = Annotated[float, Field(gt=0.0, le=LIMIT_MAX, description="USD of delta, by amount.")]
 
 
 class ActionError(FlatbookError):
@@ -74,10 +77,11 @@ class ResetBody(StrictBody):
 
 
 class HedgeBody(StrictBody):
-    """A proposed hedge that waits for a person."""
+    """A hedge that waits for a person."""
 
-    hedge_id: Line  # as SPX:1207
+    hedge_id: Line  # as SPX:buy
     approve: bool
+    shown_usd: ShownUsd | None = None  # delta that it traded when it was seen
     why: Why
 
 
@@ -217,10 +221,10 @@ def reset(body: ResetBody) -> Intent:
 
 
 def hedge(body: HedgeBody) -> Wish:
-    """Approve a proposed hedge, or reject it."""
-    return Wish(
-        action="hedge approved" if body.approve else "hedge rejected", target=body.hedge_id, why=body.why
-    )
+    """Let a hedge that waits leave, or hold it back."""
+    seen = "" if body.shown_usd is None else f" seen at {body.shown_usd:,.0f} USD of delta"
+    action = "hedge approved" if body.approve else "hedge rejected"
+    return Wish(action=action, target=f"{body.hedge_id}{seen}", why=body.why)
 
 
 def acknowledge(body: AlertBody) -> Wish:
@@ -229,43 +233,52 @@ def acknowledge(body: AlertBody) -> Wish:
 
 
 def preview_hedge(body: HedgeBody, snapshot: Snapshot | None) -> Preview:
-    """What a proposed hedge removes, costs and leaves, as the newest cycle proposes it.
+    """What a hedge that waits removes, costs and leaves, as the newest cycle proposes it.
 
     Raises
     ------
     ActionError
-        Nothing is proposed for its underlying any more.
+        No such hedge waits any more.
     """
     cycle = _shown(snapshot).cycle
-    underlying, _, at = body.hedge_id.rpartition(":")
-    found = next((one for one in cycle.hedges if one.underlying == underlying and one.legs), None)
-    if found is None:
-        msg = f"hedge {body.hedge_id}: nothing is proposed for {underlying or body.hedge_id} now"
+    one = next((each for each in cycle.waiting if each.id == body.hedge_id), None)
+    if one is None:
+        msg = f"hedge {body.hedge_id}: it does not wait, or no more"
         raise ActionError(msg)
-    legs = ", ".join(
-        f"{'buy' if leg.quantity > 0 else 'sell'} {abs(leg.quantity)} {leg.symbol}" for leg in found.legs
-    )
-    older = () if at == str(cycle.sequence) else (f"the numbers are those of cycle {cycle.sequence}",)
+    found = next(each for each in cycle.hedges if each.underlying == one.underlying)
+    go, kept = body.approve, found.delta_before_usd
     return Preview(
-        text=f"{legs}: {found.reason}" if body.approve else f"rejected: {legs}",
+        text=f"{'' if go else 'held back: '}{trade_of(one)}: {found.reason}",
         changes=(
-            Change(name="cost", before=0.0, after=found.cost_usd if body.approve else 0.0, unit="USD"),
+            Change(name="cost", before=0.0, after=one.cost_usd if go else 0.0, unit="USD"),
             Change(
-                name=f"delta of {underlying}",
-                before=found.delta_before_usd,
-                after=found.delta_after_usd if body.approve else found.delta_before_usd,
+                name=f"delta of {one.underlying}",
+                before=kept,
+                after=found.delta_after_usd if go else kept,
                 unit="USD of a 100 % move",
             ),
             Change(
-                name=f"standard deviation of {underlying} over the holding time",
+                name=f"standard deviation of {one.underlying} over the holding time",
                 before=found.deviation_before_usd,
-                after=found.deviation_after_usd if body.approve else found.deviation_before_usd,
+                after=found.deviation_after_usd if go else found.deviation_before_usd,
                 unit="USD",
             ),
         ),
-        warnings=older,
+        warnings=tuple(_of_hedge(body, one)),
         cycle=cycle.sequence,
     )
+
+
+def _of_hedge(body: HedgeBody, one: WaitingHedge) -> Iterator[str]:
+    if one.state is Waiting.UNASKED:
+        yield f"It leaves whatever is answered: {one.why}."
+    elif one.owner:
+        yield f"It takes the place of what {one.owner} answered: {one.state.value}, {one.why}."
+    if not body.approve:
+        yield "The delta stays outside its band, and other quotes of the underlying go on; a limit at HARD hedges it unasked."
+    if body.shown_usd is not None and one.delta_usd > body.shown_usd:
+        grown = one.delta_usd / body.shown_usd - 1.0
+        yield f"It has grown by {grown:.1%} since you saw it."
 
 
 def with_second(intent: Intent, second: str) -> Intent:

@@ -35,6 +35,7 @@ class WaitingHedge:
 
     underlying: str
     side: Side  # of delta that is traded
+    delta_before_usd: float  # of the underlying
     delta_usd: float  # that is traded, by amount
     legs: tuple[tuple[str, int], ...]  # symbol and contracts, plus buys
     cost_usd: float
@@ -136,6 +137,7 @@ def _waiting(approvals: Approvals, hedge: Hedge, standing: Standing, now_ns: int
     found = WaitingHedge(
         underlying=name,
         side=side,
+        delta_before_usd=hedge.delta_before_usd,
         delta_usd=abs(traded_usd),
         legs=tuple((leg.symbol, leg.quantity) for leg in hedge.legs),
         cost_usd=hedge.cost_usd,

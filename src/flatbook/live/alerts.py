@@ -5,9 +5,11 @@ from dataclasses import replace
 from math import isfinite
 
 from flatbook.engine.cycle import Cycle
+from flatbook.hedging.approval import Waiting
 from flatbook.limits.ladder import Step
 from flatbook.live.shown import ShownCore
 from flatbook.live.snapshot import Alert, Severity
+from flatbook.live.story_of_hedges import asked_of
 from flatbook.model.errors import FlatbookError
 from flatbook.model.facts import Fact
 from flatbook.model.order_events import OrderNews, OrdersAnswered
@@ -73,6 +75,10 @@ def _causes_of_cycle(cycle: Cycle) -> Iterator[_Cause]:
             why = f": {one.reason}" if one.reason else ""
             text = f"{one.limit.name} at {used} of its limit{f', {one.where}' if one.where else ''}{why}"
             yield f"limit/{one.limit.name}", severity, text, one.limit.name
+    for waiting in cycle.waiting:
+        if waiting.held_back:
+            severity = Severity.AMBER if waiting.state is Waiting.WAITS else Severity.NOTICE
+            yield f"hedge/{waiting.id}", severity, asked_of(waiting), waiting.underlying
     for held in cycle.conditions.held_back:
         why = held.text or held.reason
         text = f"{held.name or 'everything'}: {held.kind.name.lower().replace('_', ' ')}, {why}"

@@ -69,13 +69,30 @@ class OperatorPort(Protocol):
         """
         ...
 
-    async def decide_hedge(self, hedge_id: str, approve: bool, *, who: str, why: str) -> int:
-        """Let a proposed hedge that waits for a person leave, or reject it; `hedge_id` is the underlying and the cycle, as "SPX:1207".
+    async def decide_hedge(
+        self, hedge_id: str, approve: bool, *, who: str, why: str, shown_usd: float | None = None
+    ) -> int:
+        """Let a hedge that a person is asked about leave, or hold it back, for a while.
+
+        Parameters
+        ----------
+        hedge_id : str
+            `hedging.approval.WaitingHedge.id`: underlying and side, as "SPX:buy".
+        approve : bool
+        who, why : str
+            Of the person who speaks; neither is empty.
+        shown_usd : float, optional
+            Delta that it traded when the person saw it; without it what it trades now.
+
+        Returns
+        -------
+        int
+            The sequence of the answer, once it is durable and folded.
 
         Raises
         ------
         FlatbookError
-            No such hedge waits any more.
+            No such hedge waits any more, it has grown beyond what was seen, or the desk takes no more.
         """
         ...
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from flatbook.engine.cycle import Cycle
 from flatbook.engine.state import State
 from flatbook.engine.step import step
+from flatbook.hedging.approval import Waiting, WaitingHedge
 from flatbook.journal.state_file import copy_of
 from flatbook.live.desk import LiveDesk
 from flatbook.live.operator import Change, OperatorFact, Preview
@@ -23,7 +24,7 @@ from flatbook.model.events import (
     LimitsSet,
 )
 from flatbook.model.measures import Measure
-from flatbook.model.operator_events import OperatorActed
+from flatbook.model.operator_events import HedgeDecided, OperatorActed
 from flatbook.model.order_events import KillSet
 from flatbook.orders.kill import BY_LIMIT
 from flatbook.quoting.ticks import NO_PRICE
@@ -31,7 +32,7 @@ from flatbook.reports.decisions import LIMIT_UNITS
 
 _TRIED = (DeskSet, LimitsSet)  # what may be wrong in more ways than its names tell
 _CHANGED = 0.005  # of a utilisation, from which on it is told
-HEDGES_WAIT_FOR_NOBODY = "hedges of this desk leave as soon as they are decided; to hold one back, kill its underlying, under which hedges only reduce"
+_S_NS = 1e9
 
 
 class LiveOperator:
@@ -48,12 +49,29 @@ class LiveOperator:
             self._tried(fact)
         return await self._desk.say(fact)
 
-    async def decide_hedge(self, hedge_id: str, approve: bool, *, who: str, why: str) -> int:
-        """Refused: this desk's hedges wait for nobody."""
+    async def decide_hedge(
+        self, hedge_id: str, approve: bool, *, who: str, why: str, shown_usd: float | None = None
+    ) -> int:
+        """Let a hedge that waits leave up to a little more than was seen, or hold it back, for `approve_for_s`."""
         _demand_person(who, why)
-        what = "approved" if approve else "rejected"
-        msg = f"hedge {hedge_id!r} cannot be {what}: {HEDGES_WAIT_FOR_NOBODY}"
-        raise FlatbookError(msg)
+        hedge, settings = _asked(self._desk.core.last_cycle, hedge_id), self._desk.settings
+        seen_usd = hedge.delta_usd if shown_usd is None else shown_usd
+        most_usd = seen_usd * (1.0 + settings.approve_more_pct / 100.0)
+        if approve and not hedge.delta_usd <= most_usd:
+            msg = f"hedge {hedge_id!r} trades {hedge.delta_usd:,.0f} USD of delta by now, no longer {seen_usd:,.0f}; look again"
+            raise FlatbookError(msg)
+        now_ns = self._desk.core.clock.now_ns()
+        answer = HedgeDecided(
+            received_ns=now_ns,
+            underlying=hedge.underlying,
+            approve=approve,
+            side=hedge.side,
+            most_delta_usd=most_usd if approve else 0.0,
+            until_ns=now_ns + round(settings.approve_for_s * _S_NS),
+            owner=who,
+            reason=why,
+        )
+        return await self._desk.say(answer)
 
     def preview(self, fact: OperatorFact) -> Preview:
         """What a fact would change: decided twice on copies of the state, with it and without."""
@@ -116,6 +134,22 @@ class LiveOperator:
         cycle = step(state, CycleDue(received_ns=now_ns, reason="preview", refit=False))
         assert cycle is not None, "a cycle that is due is decided"
         return cycle
+
+
+def _asked(cycle: Cycle | None, hedge_id: str) -> WaitingHedge:
+    """The hedge of this id that a person is asked about."""
+    waiting = () if cycle is None else cycle.waiting
+    found = next((one for one in waiting if one.id == hedge_id), None)
+    if found is None:
+        ids = ", ".join(one.id for one in waiting) or "none at all"
+        above_usd = None if cycle is None else cycle.desk.hedging.approve_above_usd
+        nobody = "; this desk asks nobody" if above_usd is None else ""
+        msg = f"hedge {hedge_id!r}: it does not wait; those that do: {ids}{nobody}"
+        raise FlatbookError(msg)
+    if found.state is Waiting.UNASKED:
+        msg = f"hedge {hedge_id!r}: {found.why}"
+        raise FlatbookError(msg)
+    return found
 
 
 def _demand_person(who: str, why: str) -> None:

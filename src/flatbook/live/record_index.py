@@ -53,7 +53,12 @@ GROUPS: dict[str, frozenset[str]] = {
     ),
     "venues": frozenset({"VenueSession", "TradingHalted", "FeedSuspect", "Restarted", "ProtectionTripped", "DutySession", "InstrumentsListed"}),
 }  # fmt: skip
-GROUPS["what happened"] = GROUPS["all"] - GROUPS["market data"] - GROUPS["decisions"]
+GROUPS["what happened"] = (
+    GROUPS["all"]
+    - GROUPS["market data"]
+    - GROUPS["decisions"]
+    - {"OrdersAnswered", "OpenOrdersTold", "OrdersWorking"}
+)
 SEVERITIES = tuple(Severity)
 _RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 _NAMES_MOST = 63  # underlyings with a bit of their own; all others share the last one

@@ -45,6 +45,8 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     keep_state_s: float = (
         60.0  # between two copies of the engine's state beside the journal; 0: at the end only
     )
+    approve_for_s: float = 60.0  # for which a person's answer to a hedge that waits holds
+    approve_more_pct: float = 10.0  # by which an approved hedge may have grown until it has left
     log: str = ""  # file of the structured log; empty: standard error
     log_level: str = "info"
 
@@ -59,9 +61,10 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             "publish_hz",
             "ask_s",
             "silence_s",
+            "approve_for_s",
         ):
             _demand(0.0 < getattr(self, name) < float("inf"), f"{name} must be above 0 and finite")
-        for name in ("keep_state_s", "shutdown_s", "resend_after_ms", "tick_min_ms"):
+        for name in ("keep_state_s", "shutdown_s", "resend_after_ms", "tick_min_ms", "approve_more_pct"):
             _demand(0.0 <= getattr(self, name) < float("inf"), f"{name} must be 0 or above and finite")
         _demand(self.cycle_min_ms <= self.cycle_max_ms, "cycle_min_ms must be at most cycle_max_ms")
         _demand(0 <= self.seed < 2**62, "seed must be 0 or above")

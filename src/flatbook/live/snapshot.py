@@ -64,6 +64,7 @@ class StoryKind(StrEnum):
     FILL = "fill"
     VENUE = "venue"
     OPERATOR = "operator"
+    ANSWER = "answer"  # of a person, to a hedge that waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

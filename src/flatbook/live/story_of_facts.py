@@ -12,12 +12,14 @@ from flatbook.model.events import (
     LimitsSet,
 )
 from flatbook.model.facts import Fact
+from flatbook.model.instruments import Side
 from flatbook.model.lifecycle_events import Exercised, SeriesSettled
-from flatbook.model.operator_events import OperatorActed, Outcome
+from flatbook.model.operator_events import HedgeDecided, OperatorActed, Outcome
 from flatbook.model.order_events import KillSet
 from flatbook.model.quoting_events import ProtectionReset, ProtectionTripped
 from flatbook.model.venue_events import FeedSuspect, Restarted, TradingHalted, VenueSession
 
+_WAYS = {Side.BUY: "buy", Side.SELL: "sell"}
 _Told = tuple[StoryKind, str, Severity, str]
 
 
@@ -69,6 +71,16 @@ def _of_people(fact: Fact) -> _Told | None:  # noqa: PLR0911 - one line an event
         case FastMarketSet():
             what = f"{fact.underlying or 'every market'} called {'fast' if fact.on else 'calm'}"
             return person, f"{what}: {fact.reason}", Severity.NOTICE, fact.underlying
+        case HedgeDecided():
+            of = f"{_WAYS[fact.side]} delta of {fact.underlying}"
+            text = (
+                f"{fact.owner} approves hedges that {of}, up to {fact.most_delta_usd:,.0f} $"
+                if fact.approve
+                else f"{fact.owner} holds back hedges that {of}"
+            )
+            for_s = (fact.until_ns - fact.received_ns) / 1e9
+            text = f"{text} for {for_s:,.0f} s: {fact.reason}"
+            return StoryKind.ANSWER, text, Severity.NOTICE, fact.underlying
         case OperatorActed() if fact.outcome is not Outcome.ASKED:
             about = f" {fact.target}" if fact.target else ""
             text = f"{fact.who}: {fact.action}{about} {fact.outcome.value}"

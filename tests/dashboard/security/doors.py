@@ -81,8 +81,8 @@ class FakeDesk:
         self.told.append((fact, who, why))
         return len(self.told)
 
-    async def decide_hedge(self, hedge_id, approve, *, who, why):
-        if hedge_id != "SPX:7":
+    async def decide_hedge(self, hedge_id, approve, *, who, why, shown_usd=None):
+        if hedge_id != "SPX:buy":
             msg = f"hedge {hedge_id}: none of that id waits"
             raise FlatbookError(msg)
         self.hedges.append((hedge_id, approve, who, why))

@@ -172,12 +172,12 @@ def test_an_override_is_ended(house):
 def test_a_protection_is_reset_a_hedge_answered_an_alert_seen(house):
     toni = house.enter("toni")
     assert toni.post(f"{A}/protection/reset", {"scope": "shadow/SPX", "why": WHY}).status_code == 200
-    assert toni.post(f"{A}/hedge", {"hedge_id": "SPX:7", "approve": True, "why": WHY}).status_code == 200
-    assert toni.post(f"{A}/hedge", {"hedge_id": "SPX:8", "approve": True, "why": WHY}).status_code == 409
+    assert toni.post(f"{A}/hedge", {"hedge_id": "SPX:buy", "approve": True, "why": WHY}).status_code == 200
+    assert toni.post(f"{A}/hedge", {"hedge_id": "SPX:sell", "approve": True, "why": WHY}).status_code == 409
     assert toni.post(f"{A}/alert/acknowledge", {"alert_id": "a-1", "why": WHY}).status_code == 200
 
     assert house.desk.facts == [ProtectionReset(received_ns=0, scope="shadow/SPX")]
-    assert house.desk.hedges == [("SPX:7", True, "toni", WHY)]
+    assert house.desk.hedges == [("SPX:buy", True, "toni", WHY)]
     assert house.desk.seen == [("a-1", "toni")]
     assert [one[2] for one in trail(house)] == [
         "asked",

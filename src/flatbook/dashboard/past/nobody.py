@@ -16,9 +16,11 @@ class Nobody:
         del fact, who, why
         _refuse()
 
-    async def decide_hedge(self, hedge_id: str, approve: bool, *, who: str, why: str) -> int:
+    async def decide_hedge(
+        self, hedge_id: str, approve: bool, *, who: str, why: str, shown_usd: float | None = None
+    ) -> int:
         """Refused."""
-        del hedge_id, approve, who, why
+        del hedge_id, approve, who, why, shown_usd
         _refuse()
 
     def preview(self, fact: OperatorFact) -> Preview:

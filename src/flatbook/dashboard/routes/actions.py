@@ -176,12 +176,14 @@ async def preview_override_end(body: actions.OverrideEndBody, who: RiskOfficer, 
 
 @_routes.post("/hedge")
 async def decide_hedge(body: actions.HedgeBody, key: Key, who: Hedger, desk: Here) -> Done:
-    """Approve or reject a proposed hedge that waits for a person."""
+    """Let a hedge that waits for a person leave, or hold it back, for a while."""
     return await desk.call(
         actions.hedge(body),
         who,
         key,
-        lambda: desk.context.operator.decide_hedge(body.hedge_id, body.approve, who=who.name, why=body.why),
+        lambda: desk.context.operator.decide_hedge(
+            body.hedge_id, body.approve, who=who.name, why=body.why, shown_usd=body.shown_usd
+        ),
     )
 
 

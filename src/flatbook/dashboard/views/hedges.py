@@ -14,16 +14,18 @@ import numpy as np
 from flatbook.dashboard.frames import Frame, number
 from flatbook.dashboard.views.head import Row, frame_of
 from flatbook.engine.cycle import Cycle
+from flatbook.hedging.approval import Waiting, WaitingHedge
 from flatbook.hedging.execution import even_path_deviation_usd
-from flatbook.live.operators import HEDGES_WAIT_FOR_NOBODY
-from flatbook.live.snapshot import FillRow, HedgeMark, Snapshot, WorkingRow
-from flatbook.model.hedge_terms import HedgeTerms
+from flatbook.live.snapshot import FillRow, HedgeMark, Snapshot, StoryKind, WorkingRow
+from flatbook.live.story_of_hedges import trade_of
+from flatbook.model.hedge_terms import HedgeTerms, HedgingTerms
 from flatbook.model.measures import Measure
 from flatbook.reports.hedge_rows import hedge_row
 from flatbook.reports.missing import Missing
 from flatbook.riskprice.cost import cost_per_contract, usd_per_price_unit
 
 DONE_SHOWN = 40
+ANSWERS_SHOWN = 6
 WORKING_SHOWN = 60
 _NS_PER_S = 1e9
 _NO_PRICE = "it has no price now"
@@ -91,6 +93,33 @@ class Proposal(Row):
     sentence: str
 
 
+class WaitingLine(Row):
+    """A hedge that is large enough for a person to be asked."""
+
+    id: str  # as a person approves or rejects it
+    underlying: str
+    side: str  # buys or sells delta
+    state: str  # waits, rejected, approved; unasked: a limit at HARD wants it at once
+    trade: str
+    delta_usd: float  # that is traded, by amount
+    delta_before_usd: float | None
+    delta_after_usd: float | None
+    cost_usd: float | None
+    deviation_before_usd: float | None  # over the holding time
+    deviation_after_usd: float | None
+    waits_s: float
+    left_s: float | None  # of the answer; null: there is none
+    owner: str  # who answered
+    why: str
+
+
+class AnswerLine(Row):
+    """What a person answered to a hedge."""
+
+    at_ns: str
+    text: str
+
+
 class HedgeOrder(Row):
     """A hedge order that may still fill."""
 
@@ -144,7 +173,10 @@ class Hedges(Row):
     """The page."""
 
     proposals: tuple[Proposal, ...]  # what trades first, then the fullest band
-    decided_by: str  # why no proposal waits for a person; empty: they do
+    waiting: tuple[WaitingLine, ...]  # that waits first, then the largest
+    answers: tuple[AnswerLine, ...]  # newest first
+    approve_above_usd: float | None  # of delta that one hedge trades; null: this desk asks nobody
+    decided_by: str  # who decides that a hedge leaves
     sends_hedges: bool  # orders leave; otherwise they are only proposed
     sends_offsets: bool
     offset_every_s: float
@@ -163,7 +195,15 @@ def hedges(snapshot: Snapshot) -> Hedges:
     marks = snapshot.history.hedges
     return Hedges(
         proposals=tuple(sorted(_proposals(cycle), key=_pressing)),
-        decided_by=HEDGES_WAIT_FOR_NOBODY,
+        waiting=tuple(sorted((_waiting(one, cycle) for one in cycle.waiting), key=_first)),
+        answers=tuple(
+            AnswerLine(at_ns=str(line.at_ns), text=line.text)
+            for line in islice(
+                (each for each in snapshot.story if each.kind is StoryKind.ANSWER), ANSWERS_SHOWN
+            )
+        ),
+        approve_above_usd=cycle.desk.hedging.approve_above_usd,
+        decided_by=decided_by(cycle.desk.hedging),
         sends_hedges=cycle.desk.orders.send,
         sends_offsets=cycle.desk.offsets.send and cycle.desk.orders.send,
         offset_every_s=cycle.desk.offsets.every_s,
@@ -188,6 +228,43 @@ def _proposals(cycle: Cycle) -> Iterable[Proposal]:
     for one in cycle.hedges:
         told = msgspec.to_builtins(hedge_row(one, cycle, missing))
         yield Proposal(id=f"{one.underlying}:{cycle.sequence}", **told)
+
+
+def decided_by(terms: HedgingTerms) -> str:
+    """Who decides that a hedge leaves, in words."""
+    if terms.approve_above_usd is None:
+        return (
+            "hedges of this desk leave as soon as they are decided: the desk file sets no approve_above_usd"
+        )
+    return (
+        f"a hedge of more than {terms.approve_above_usd:,.0f} $ of delta waits for a person; "
+        "where a limit on direction stands at HARD nothing waits"
+    )
+
+
+def _waiting(one: WaitingHedge, cycle: Cycle) -> WaitingLine:
+    hedge = next(each for each in cycle.hedges if each.underlying == one.underlying)
+    return WaitingLine(
+        id=one.id,
+        underlying=one.underlying,
+        side=one.side.name.lower(),
+        state=one.state.value,
+        trade=trade_of(one),
+        delta_usd=one.delta_usd,
+        delta_before_usd=number(hedge.delta_before_usd),
+        delta_after_usd=number(hedge.delta_after_usd),
+        cost_usd=number(one.cost_usd),
+        deviation_before_usd=number(hedge.deviation_before_usd),
+        deviation_after_usd=number(hedge.deviation_after_usd),
+        waits_s=(cycle.now_ns - one.since_ns) / _NS_PER_S,
+        left_s=(one.until_ns - cycle.now_ns) / _NS_PER_S if one.until_ns else None,
+        owner=one.owner,
+        why=one.why,
+    )
+
+
+def _first(one: WaitingLine) -> tuple[bool, float, str]:
+    return one.state != Waiting.WAITS, -one.delta_usd, one.id
 
 
 def _pressing(one: Proposal) -> tuple[bool, float, str]:
