@@ -38,6 +38,7 @@ async def page_beside(service: Service, foyer: Foyer, door: Door, terms: Terms) 
     with nullcontext() if journal is None else PastProcess(journal) as past:
         app = create_app(service.publisher, service.operator, door.users, door.settings, archive=past)
         _watched(app, Health(service.publisher, service.metrics))
+        app.openapi()  # made once, before the desk has to wait for it
         async with foyer.opened(app):
             await asyncio.Event().wait()
 

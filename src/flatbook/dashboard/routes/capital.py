@@ -13,7 +13,7 @@ from flatbook.dashboard.security.permissions import Permission, Principal
 from flatbook.dashboard.security.refusals import REFUSALS, RefusedError
 from flatbook.dashboard.views.capital import Ahead, Capital, Marginals, ahead, capital, marginals
 from flatbook.dashboard.views.methods import MethodRow, Methods, methods, strategy_margin
-from flatbook.engine.cycle import Cycle
+from flatbook.live.snapshot import Mode, Snapshot
 
 Reader = Annotated[Principal, Depends(require(Permission.READ))]
 _FRESH_NS = 10_000_000_000  # of the desk's time: methods are not asked more often, however many look
@@ -32,7 +32,7 @@ def router(context: Context) -> APIRouter:
     @routes.get("/methods")
     def show_methods(_: Reader) -> Methods:
         """What every method asks of the book, at most ten seconds old; strategy margin is asked by itself."""
-        return asked.methods(context.snapshot().cycle)
+        return asked.methods(context.snapshot())
 
     @routes.get("/strategy")
     def show_strategy(_: Reader) -> MethodRow:
@@ -70,11 +70,13 @@ class _Asked:
         self._lock, self.pairing = threading.Lock(), threading.Lock()
         self._last: Methods | None = None
 
-    def methods(self, cycle: Cycle) -> Methods:
-        """Of this cycle, or of one up to ten seconds before it."""
+    def methods(self, snapshot: Snapshot) -> Methods:
+        """Of this cycle, or of one up to ten seconds before it; in replay of no other."""
+        cycle = snapshot.cycle
+        fresh_ns = 1 if snapshot.mode is Mode.REPLAY else _FRESH_NS
         with self._lock:
             last = self._last
-            if last is not None and 0 <= cycle.now_ns - int(last.at_ns) < _FRESH_NS:
+            if last is not None and 0 <= cycle.now_ns - int(last.at_ns) < fresh_ns:
                 return last
             self._last = methods(cycle)
             return self._last
