@@ -7,7 +7,7 @@ RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run plan test sim frontend check format lint types contracts bench bench-kernels surface-quality experiments clean
+.PHONY: help setup run plan test sim frontend check format lint types contracts bench bench-kernels surface-quality experiments crash-report clean
 
 help: ## Show the doors
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -74,6 +74,11 @@ experiments: SEEDS = 200
 experiments: $(READY) ## Run every scenario under every policy on SEEDS=200 days, go on where it stopped, write docs/reference/experiments.md
 	@mkdir -p docs/reference
 	$(BIN)/python -m benchmarks.experiments --seeds $(SEEDS) --write docs/reference/experiments.md
+
+crash-report: KILLS = 200
+crash-report: $(READY) ## Crash desks in every way we can (KILLS=200), count what that cost, write docs/reference/crash-report.md
+	@mkdir -p docs/reference
+	$(BIN)/python -m benchmarks.crash_report --kills $(KILLS) --write docs/reference/crash-report.md
 
 $(PEERS)/.ready: benchmarks/peers/requirements.txt
 	$(PYTHON) -m venv $(PEERS)

@@ -18,7 +18,7 @@ import numpy as np
 from flatbook.adapters.scenario_file.read import read_scenario
 from flatbook.cli.live import world_file
 from flatbook.engine.ticking import TickRecord, decode_decision
-from flatbook.live.ports import Reports, SessionUp
+from flatbook.live.ports import Reports
 from flatbook.live.venue_client import Address, VenueFeed, VenueSession, let_go_wrong
 from flatbook.live.venue_codec import FaultKind
 from flatbook.live.venue_process import VenueTerms, venue_of
@@ -31,6 +31,7 @@ from flatbook.sim.stage import staged
 _SCENARIO = "live-demo"
 _LONGEST_S = 300.0  # until a desk sends its first order, and until it has stopped
 _LOOK_S = 0.02
+_ANSWERS_S, _AGAIN_S = 60.0, 1.0  # of the venue
 _LIVE = """
 [live]
 keep_state_s = 1.0
@@ -188,14 +189,11 @@ async def _books(port: int) -> VenueBooks:
     session = VenueSession(address, table)
     fills: dict[str, Traded] = {}
     answer: Answer | None = None
-    news = session.news()
+    news, again = session.news(), asyncio.create_task(_ask_again(session))
     try:
-        async with asyncio.timeout(30.0):
+        async with asyncio.timeout(_ANSWERS_S):
             async for said in news:
                 match said:
-                    case SessionUp():
-                        session.resend(0)
-                        session.ask(Question(asked_ns=0, at_ns=0, since_ns=0))
                     case Reports(envelopes=envelopes):
                         told = [each.report for each in envelopes]
                         fills |= {each.execution_id: each for each in told if isinstance(each, Traded)}
@@ -204,6 +202,8 @@ async def _books(port: int) -> VenueBooks:
                 if answer is not None and len(fills) >= answer.executions:
                     break
     finally:
+        again.cancel()
+        await asyncio.gather(again, return_exceptions=True)
         await session.close()
         await news.aclose()
     assert answer is not None, "the venue answered"
@@ -213,3 +213,11 @@ async def _books(port: int) -> VenueBooks:
         if quantity
     }
     return VenueBooks(orders=dict(answer.orders), positions=positions, fills=fills, table=table)
+
+
+async def _ask_again(session: VenueSession) -> None:
+    """For all fills, orders and positions, until somebody is content: a venue that loses reports loses some of these too."""
+    while True:
+        session.resend(0)
+        session.ask(Question(asked_ns=0, at_ns=0, since_ns=0))
+        await asyncio.sleep(_AGAIN_S)

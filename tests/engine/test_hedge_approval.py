@@ -1,4 +1,4 @@
-"""Hedges that wait for a person: held back whole, let go up to a size and a time, never while a limit stands at HARD, and the same again from the journal."""
+"""Hedges that wait for a person: held back whole, let go up to a size and a time, never once a limit hedges at once, and the same again from the journal."""
 
 from contextlib import closing
 
@@ -15,7 +15,7 @@ from flatbook.journal.state_file import copy_of
 from flatbook.journal.store import Journal
 from flatbook.limits.ladder import Step
 from flatbook.model.errors import InvalidValueError
-from flatbook.model.events import CycleDue, LimitsSet
+from flatbook.model.events import CycleDue
 from flatbook.model.hedge_terms import HedgingTerms
 from flatbook.model.instruments import Side
 from flatbook.model.offset_terms import OffsetTerms
@@ -170,9 +170,12 @@ def test_the_other_side_is_asked_anew():
     assert (one.id, one.state, one.since_ns) == ("IDX:sell", Waiting.WAITS, venue.now_ns)
 
 
-def test_nothing_waits_while_a_limit_stands_at_hard():
+@pytest.mark.parametrize(
+    ("limit_hard", "step"), [(15.4e6, Step.HARD), (16.5e6, Step.ESCALATE), (19e6, Step.ALERT)]
+)
+def test_nothing_waits_once_a_limit_hedges_at_once(limit_hard, step):
     """Not even for somebody who has said no."""
-    limit = Limit(measure=LimitMeasure.DELTA_USD, underlying="IDX", limit_hard=15.4e6)
+    limit = Limit(measure=LimitMeasure.DELTA_USD, underlying="IDX", limit_hard=limit_hard)
     venue = sending(limits=(limit,), hedging={"approve_above_usd": _ABOVE}, notional_order_max_usd=1e9)
     sold_elsewhere(venue, 50)
     assert venue.due().waiting[0].state is Waiting.WAITS
@@ -182,24 +185,18 @@ def test_nothing_waits_while_a_limit_stands_at_hard():
     cycle = venue.due()
     (one,) = cycle.waiting
 
-    assert cycle.standing.worst is Step.HARD
+    assert cycle.standing.worst is step
+    if step is Step.ALERT:
+        assert (one.state, one.owner) == (Waiting.REJECTED, "anna")
+        assert hedges_at_work(venue) == {}
+        return
     assert (one.state, one.owner) == (Waiting.UNASKED, "")
+    assert step.name in one.why
     ((symbol, contracts),) = hedges_at_work(
         venue
     ).values()  # as much as the gate leaves beside quotes at work
     assert symbol == one.legs[0][0]
     assert 0 < contracts <= one.legs[0][1]
-
-
-def test_a_limit_short_of_hard_does_not_answer_for_anybody():
-    venue = desk()
-    used = abs(venue.cycle.hedges[0].delta_before_usd)
-    limit = Limit(measure=LimitMeasure.DELTA_USD, underlying="IDX", limit_hard=used / 0.95)
-    venue.tell(LimitsSet(received_ns=venue.now_ns, limits=(limit,), by="risk"))
-    cycle = venue.due()
-    assert cycle.standing.worst is Step.ESCALATE
-    assert cycle.waiting[0].state is Waiting.WAITS
-    assert hedges_at_work(venue) == {}
 
 
 def test_no_offset_trades_the_delta_that_waits():

@@ -9,11 +9,12 @@ from tests.worlds import NOW_NS, fill, index_facts
 from flatbook.engine.decision import decision_of, encode_decision
 from flatbook.engine.state import State
 from flatbook.engine.step import step
+from flatbook.journal.reading import End
 from flatbook.journal.redecide import redecide, restore
-from flatbook.journal.replay import read_records, undecided, verify
+from flatbook.journal.replay import read_on, read_records, undecided, verify
 from flatbook.journal.store import Journal
 from flatbook.model.errors import JournalError
-from flatbook.model.events import CycleDue
+from flatbook.model.events import CycleDue, FastMarketSet
 
 _MINUTE_NS = 60_000_000_000
 
@@ -109,3 +110,17 @@ def test_a_decision_that_nothing_decided_is_told(tmp_path, whole, again):
         restore(resumed)
     resumed.close()
     assert verify(tmp_path / "day").sealed
+
+
+def test_what_precedes_a_kept_state_is_not_proven_twice_and_what_follows_is(tmp_path):
+    """A journal that was resumed is proven; its tail is read from the link of the state on."""
+    path = tmp_path / "a.journal"
+    with closing(Journal.create(path)) as journal:
+        heads = []
+        for number in range(1, 7):
+            journal.append(FastMarketSet(received_ns=number, underlying="", on=True, reason="test"))
+            heads.append(journal.head)
+    with closing(Journal.resume(path)) as journal:
+        assert [each.received_ns for each in read_on(journal, End(4, heads[3]))] == [5, 6]
+        with pytest.raises(JournalError, match="record 5: its content or its chain"):
+            list(read_on(journal, End(4, heads[2])))

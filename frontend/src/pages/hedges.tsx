@@ -224,7 +224,7 @@ function MenuPanels({ menu, data }: { menu: Menu; data: HedgesData }) {
         kind: `${each.kind} ${each.worth || each.legs.length === 0 ? '' : 'pale'}`,
         title: `${single(each) ? '' : `${each.name}\n`}${tradeOf(each.legs)}\ncosts ${full(each.cost_usd, 'USD')}\nremoves ${full(each.risk_removed_usd, 'USD')} of risk\n${each.why}`,
         edge: each.edge,
-        label: each.kind === 'plan' ? 'plan' : each.kind === 'hedge' ? 'leaves now' : each.name === at ? each.name : '',
+        label: each.kind === 'plan' ? 'plan' : each.kind === 'hedge' ? (data.waiting.some((one) => one.state === 'waits' || one.state === 'rejected') ? 'waits' : 'leaves now') : each.name === at ? each.name : '',
       }),
     );
   return (
@@ -269,7 +269,7 @@ function pct(value: number | null, sign = true): string {
 const SAID: Record<WaitingLine['state'], string> = { waits: '▲ waits for you', rejected: '◼ held back', approved: '✓ approved, leaves', unasked: '■ leaves unasked' };
 
 interface Asking {
-  id: string;
+  hedge_id: string;
   approve: boolean;
   shown_usd: number;
 }
@@ -279,7 +279,7 @@ function Waits({ data }: { data: HedgesData }) {
   const replay = useReplay();
   const [asking, setAsking] = useState<Asking | null>(null);
   const refused = replay.on ? 'this is the past' : may('hedge') ? '' : 'your role may not answer hedges';
-  const of = asking && data.waiting.find((each) => each.id === asking.id);
+  const of = asking && data.waiting.find((each) => each.id === asking.hedge_id);
   return (
     <Panel title="Waits for you" note={`hedges of more than ${short(data.approve_above_usd)} $ of delta`}>
       {data.waiting.length === 0 && <p class="why">No hedge is that large now.</p>}
@@ -296,7 +296,7 @@ function Waits({ data }: { data: HedgesData }) {
           </span>
           <span class="group">
             {([true, false] as const).map((approve) => (
-              <button key={String(approve)} disabled={refused !== '' || each.state === 'unasked'} title={refused || each.why} onClick={() => setAsking({ id: each.id, approve, shown_usd: each.delta_usd })} data-test={`${approve ? 'approve' : 'reject'}:${each.id}`}>
+              <button key={String(approve)} disabled={refused !== '' || each.state === 'unasked'} title={refused || each.why} onClick={() => setAsking({ hedge_id: each.id, approve, shown_usd: each.delta_usd })} data-test={`${approve ? 'approve' : 'reject'}:${each.id}`}>
                 {approve ? 'approve' : 'reject'}
               </button>
             ))}
@@ -309,8 +309,8 @@ function Waits({ data }: { data: HedgesData }) {
         </p>
       ))}
       {asking && (
-        <ActSheet title={`${asking.approve ? 'Approve' : 'Reject'}: ${of?.trade ?? asking.id}`} path="/hedge" body={{ ...asking }} permission="hedge" button={`hold to ${asking.approve ? 'approve' : 'reject'}`} onClose={() => setAsking(null)}>
-          <p class="soft">{asking.approve ? 'Its orders leave at once, up to a little more than you see here; fills use the approval up, and it ends by itself.' : 'It is held back and not asked for again until the answer ends; where a limit on direction stands at HARD it leaves nevertheless.'}</p>
+        <ActSheet title={`${asking.approve ? 'Approve' : 'Reject'}: ${of?.trade ?? asking.hedge_id}`} path="/hedge" body={{ ...asking }} permission="hedge" button={`hold to ${asking.approve ? 'approve' : 'reject'}`} onClose={() => setAsking(null)}>
+          <p class="soft">{asking.approve ? 'Its orders leave at once, up to a little more than you see here; fills use the approval up, and it ends by itself.' : 'It is held back and not asked for again until the answer ends; where a limit on direction stands at ESCALATE or HARD it leaves nevertheless.'}</p>
         </ActSheet>
       )}
     </Panel>

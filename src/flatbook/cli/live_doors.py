@@ -81,7 +81,9 @@ def replay_doors(replay: Replay, venue: str) -> Doors:
 def replay_settings(settings: LiveSettings, replay: Replay) -> LiveSettings:
     """The service's, as a recording wants them: a hole in it is no silence, and at no limit on speed every moment has its cycle."""
     told = msgspec.structs.replace(settings, silence_s=_DAY_S)
-    return msgspec.structs.replace(told, cycle_min_ms=_AT_ONCE_MS) if isinf(replay.speed) else told
+    return (
+        msgspec.structs.replace(told, cycle_min_ms=_AT_ONCE_MS, ticks=False) if isinf(replay.speed) else told
+    )
 
 
 def replay_faults(replay: Replay | None, others: Mapping[str, object]) -> list[Fault]:

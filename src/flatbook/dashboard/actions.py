@@ -10,6 +10,7 @@ from pydantic import Field
 from flatbook.dashboard.security.bodies import Line, StrictBody, Why
 from flatbook.engine.cycle import Cycle
 from flatbook.hedging.approval import Waiting, WaitingHedge
+from flatbook.hedging.propose import Hedge
 from flatbook.limits.check import LimitStanding
 from flatbook.live.operator import Change, OperatorFact, Preview
 from flatbook.live.snapshot import Snapshot
@@ -246,26 +247,28 @@ def preview_hedge(body: HedgeBody, snapshot: Snapshot | None) -> Preview:
         msg = f"hedge {body.hedge_id}: it does not wait, or no more"
         raise ActionError(msg)
     found = next(each for each in cycle.hedges if each.underlying == one.underlying)
-    go, kept = body.approve, found.delta_before_usd
+    stays = f"{abs(found.delta_before_usd):,.0f} $ of delta stay"
     return Preview(
-        text=f"{'' if go else 'held back: '}{trade_of(one)}: {found.reason}",
-        changes=(
-            Change(name="cost", before=0.0, after=one.cost_usd if go else 0.0, unit="USD"),
-            Change(
-                name=f"delta of {one.underlying}",
-                before=kept,
-                after=found.delta_after_usd if go else kept,
-                unit="USD of a 100 % move",
-            ),
-            Change(
-                name=f"standard deviation of {one.underlying} over the holding time",
-                before=found.deviation_before_usd,
-                after=found.deviation_after_usd if go else found.deviation_before_usd,
-                unit="USD",
-            ),
-        ),
+        text=f"{trade_of(one)}: {found.reason}" if body.approve else f"held back: {trade_of(one)}; {stays}",
+        changes=_changes_of(found) if body.approve else (),
         warnings=tuple(_of_hedge(body, one)),
         cycle=cycle.sequence,
+    )
+
+
+def _changes_of(hedge: Hedge) -> tuple[Change, ...]:
+    name = hedge.underlying
+    return (
+        Change(name="cost", before=0.0, after=hedge.cost_usd, unit="USD"),
+        Change(
+            name=f"delta of {name}", before=hedge.delta_before_usd, after=hedge.delta_after_usd, unit="USD"
+        ),
+        Change(
+            name=f"standard deviation of {name} over the holding time",
+            before=hedge.deviation_before_usd,
+            after=hedge.deviation_after_usd,
+            unit="USD",
+        ),
     )
 
 
@@ -275,7 +278,7 @@ def _of_hedge(body: HedgeBody, one: WaitingHedge) -> Iterator[str]:
     elif one.owner:
         yield f"It takes the place of what {one.owner} answered: {one.state.value}, {one.why}."
     if not body.approve:
-        yield "The delta stays outside its band, and other quotes of the underlying go on; a limit at HARD hedges it unasked."
+        yield "The delta stays outside its band, and other quotes of the underlying go on; a limit from ESCALATE on hedges it unasked."
     if body.shown_usd is not None and one.delta_usd > body.shown_usd:
         grown = one.delta_usd / body.shown_usd - 1.0
         yield f"It has grown by {grown:.1%} since you saw it."

@@ -3,7 +3,7 @@
 A plan is due `every_s` after the last, or at once where a limit has come to ALERT or a higher step than it had then (domain reference
 8.1: from there on the best offset is crossed). It makes cost, risk at the curvature of the risk price and breaches least over the options and hedge
 instruments of all underlyings in the book, but for those whose market is fast or in which informed trades wait for their hedge: speed goes first there.
-Nor is one planned in an underlying whose hedge waits for a person: its legs would trade the same delta unasked.
+Nor is one planned in an underlying whose hedge waits for a person, or leaves as somebody approved it: its legs would trade that delta unasked.
 
 In an underlying in which the plan trades options, the plan wins: all its legs leave, those in hedge instruments too, and what
 `hedging.propose` proposes there in this cycle does not. Where it trades hedge instruments alone, the hedge wins and they do not leave. So no delta is
@@ -20,7 +20,7 @@ from flatbook.engine.measure import Basis, Measurement
 from flatbook.engine.offsets import Offset, offset_of
 from flatbook.engine.state import State
 from flatbook.hedging import approval
-from flatbook.hedging.approval import WaitingHedge
+from flatbook.hedging.approval import Waiting, WaitingHedge
 from flatbook.hedging.propose import Hedge
 from flatbook.limits.check import Standing
 from flatbook.limits.ladder import Step
@@ -74,7 +74,7 @@ def offset_and_hedges(
         if basis.desk.orders.send
         else ()
     )
-    first |= {one.underlying for one in waiting if one.held_back}
+    first |= {one.underlying for one in waiting if one.state is not Waiting.UNASKED}
     none = Sent(offset=None, trades=None, hedges=hedges, waiting=waiting)
     if not (basis.desk.offsets.send and basis.desk.orders.send):
         return none

@@ -1,10 +1,11 @@
-"""Hedges that a person is asked about: beyond a size, one waits until somebody lets it leave, and a limit at HARD asks nobody.
+"""Hedges that a person is asked about: beyond a size, one waits until somebody lets it leave, unless a limit wants it at once.
 
 A hedge whose delta to be traded exceeds `approve_above_usd` is held back whole: none of its orders is wanted, and what works for it is taken
 back, as an order that stays would trade the delta that waits. An approval lets hedges of one side of an underlying leave up to
 so much delta in all, fills taken off it; a rejection holds them back and asks no more; both end at their time, and
-the next answer takes the place of the last. Where a limit on direction stands at HARD nothing waits, whatever was answered: a person
-who sleeps must not keep a breach open.
+the next answer takes the place of the last. From ESCALATE on, where the ladder of limits hedges at once, a limit on direction lets nothing
+wait, whatever was answered: a person who sleeps must not cause a breach, and beyond the hard limit it would be too late (a kill stops
+quotes, and the gate may have no room for so large a hedge).
 """
 
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from flatbook.model.instruments import Side
 from flatbook.model.operator_events import HedgeDecided
 
 _LAST_BITS = 1e-9
+_AT_ONCE = Step.ESCALATE  # from which on nothing waits
 
 
 class Waiting(StrEnum):
@@ -26,7 +28,7 @@ class Waiting(StrEnum):
     WAITS = "waits"
     REJECTED = "rejected"
     APPROVED = "approved"
-    UNASKED = "unasked"  # a limit at HARD wants it at once
+    UNASKED = "unasked"  # a limit wants it at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +149,10 @@ def _waiting(approvals: Approvals, hedge: Hedge, standing: Standing, now_ns: int
         owner="",
         why=hedge.reason,
     )
-    if standing.worst_of(name, DIRECTION) is Step.HARD:
-        return replace(found, state=Waiting.UNASKED, why="a limit on direction stands at HARD: nothing waits")
+    step = standing.worst_of(name, DIRECTION)
+    if step >= _AT_ONCE:
+        why = f"a limit on direction stands at {step.name}: nothing waits"
+        return replace(found, state=Waiting.UNASKED, why=why)
     answer = approvals.answers.get(name)
     if answer is None or answer.told.side is not side or now_ns >= answer.told.until_ns:
         return found

@@ -23,8 +23,8 @@ from flatbook.journal.write_ahead_log import damage_in
 from flatbook.model.errors import JournalError
 
 _DAMAGE = (sqlite3.Error, UnicodeDecodeError)
-_COLUMNS = "SELECT sequence, kind, cause, payload, chain FROM records WHERE sequence <= ? ORDER BY sequence"
-_ALL = 2**63 - 1
+_COLUMNS = "SELECT sequence, kind, cause, payload, chain FROM records WHERE sequence >= ? AND sequence <= ? ORDER BY sequence"
+_NONE, _ALL = -(2**63), 2**63 - 1  # numbers that no record is before or after
 _WAIT_S = 5.0  # for a writer that is closing
 
 
@@ -101,11 +101,29 @@ def proven(connection: sqlite3.Connection, path: Path | None, until: int | None 
         Naming the first record that is wrong, after those before it were given.
     """
     end = End(0, first_link(manifest_of(connection)))
-    for record in _chained(connection, end.chain, _ALL if until is None else until):
+    for record in proven_from(connection, end, until):
         end = End(record.sequence, record.chain)
         yield record
     if until is None:
         _prove_end(connection, path, end)
+
+
+def proven_from(connection: sqlite3.Connection, end: End, until: int | None = None) -> Iterator[Record]:
+    """Every record after `end`, which is proven already, up to number `until`; raises as `proven`."""
+    link, expected = end.chain, end.sequence + 1
+    try:
+        first = expected if end.sequence else _NONE
+        for row in connection.execute(_COLUMNS, (first, _ALL if until is None else until)):
+            record = Record(*row)
+            wrong = _what_is_wrong(record, expected, link)
+            if wrong:
+                msg = f"record {expected}: {wrong}; trust only what precedes it, and restore a copy"
+                raise JournalError(msg)
+            link, expected = record.chain, expected + 1
+            yield record
+    except _DAMAGE as e:
+        msg = f"record {expected}: the file is damaged ({e}); trust only what precedes it, and restore a copy"
+        raise JournalError(msg) from e
 
 
 def last_proven(connection: sqlite3.Connection, path: Path) -> End:
@@ -125,22 +143,6 @@ def last_told(connection: sqlite3.Connection) -> End:
 def is_sealed(connection: sqlite3.Connection, last: int) -> bool:
     """Whether the journal was closed in order after record `last`."""
     return connection.execute("SELECT 1 FROM seal WHERE sequence = ?", (last,)).fetchone() is not None
-
-
-def _chained(connection: sqlite3.Connection, link: bytes, until: int) -> Iterator[Record]:
-    expected = 1
-    try:
-        for row in connection.execute(_COLUMNS, (until,)):
-            record = Record(*row)
-            wrong = _what_is_wrong(record, expected, link)
-            if wrong:
-                msg = f"record {expected}: {wrong}; trust only what precedes it, and restore a copy"
-                raise JournalError(msg)
-            link, expected = record.chain, expected + 1
-            yield record
-    except _DAMAGE as e:
-        msg = f"record {expected}: the file is damaged ({e}); trust only what precedes it, and restore a copy"
-        raise JournalError(msg) from e
 
 
 def _what_is_wrong(record: Record, expected: int, link: bytes) -> str:

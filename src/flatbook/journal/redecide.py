@@ -1,15 +1,17 @@
 """Decide again what a journal tells: for `flatbook replay`, and for a desk that starts again after a crash."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from flatbook.engine.state import State
 from flatbook.engine.step import step
 from flatbook.engine.ticking import recorded
-from flatbook.journal.replay import Decision, Source, read_records
+from flatbook.journal.reading import End
+from flatbook.journal.replay import Decision, Source, read_on, read_records
 from flatbook.journal.state_file import Kept
 from flatbook.journal.store import Journal
 from flatbook.model.errors import JournalError
+from flatbook.model.facts import Fact
 
 _RECORDS_BETWEEN_TOLD = 1_000
 
@@ -50,11 +52,11 @@ def redecide(
     FlatbookError
         The engine refuses a fact, as it did when the journal was written.
     """
-    state, after = (State(), 0) if kept is None else (kept.state, kept.sequence)
+    state = State() if kept is None else kept.state
     waiting: dict[int, bytes] = {}
     different: list[int] = []
     events = decisions = 0
-    for record in read_records(source, until, after):
+    for record in _records(source, until, kept):
         if isinstance(record, Decision):
             decisions += 1
             if waiting.pop(record.sequence_of_cause, None) != record.payload:
@@ -74,6 +76,13 @@ def redecide(
         different=tuple(different),
         undecided=tuple(waiting.items()),
     )
+
+
+def _records(source: Source, until: int | None, kept: Kept | None) -> Iterator[Fact | Decision]:
+    """What is to be taken; of a journal that is open, what precedes `kept` was proven when it was resumed."""
+    if kept is not None and until is None and isinstance(source, Journal):
+        return read_on(source, End(kept.sequence, kept.head))
+    return read_records(source, until, 0 if kept is None else kept.sequence)
 
 
 def restore(journal: Journal, kept: Kept | None = None) -> Redecided:

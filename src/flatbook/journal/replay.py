@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from flatbook.journal.codec import decode
 from flatbook.journal.layout import DECISION, EVENT, first_link
-from flatbook.journal.reading import Record, is_sealed, manifest_of, opened, proven
+from flatbook.journal.reading import End, Record, is_sealed, manifest_of, opened, proven, proven_from
 from flatbook.journal.store import Journal
 from flatbook.model.errors import JournalError
 from flatbook.model.events import CycleDue, TickDue
@@ -60,6 +60,13 @@ def read_records(source: Source, until: int | None = None, after: int = 0) -> It
     for record in _proven(source, until):
         if record.sequence > after:
             yield _fact(record) if record.kind == EVENT else _decision(record)
+
+
+def read_on(journal: Journal, end: End) -> Iterator[Fact | Decision]:
+    """Every fact and decision after `end` of a journal that was proven when it was resumed, in order; raises as `read_records`."""
+    journal.commit()
+    for record in proven_from(journal.connection, end):
+        yield _fact(record) if record.kind == EVENT else _decision(record)
 
 
 def read_facts(source: Source) -> Iterator[Fact]:

@@ -8,12 +8,16 @@ Written with pickle, protocol 5, and read by a reader that makes nothing but val
 containers: docs.python.org/3/library/pickle.html#restricting-globals.
 """
 
+import copyreg
+import gc
 import hashlib
 import io
 import os
 import pickle
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from functools import partial
+from operator import attrgetter, methodcaller
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -24,6 +28,7 @@ from flatbook.model.errors import FlatbookError
 
 _MAGIC = b"flatbook state 1"
 _DIGEST_BYTES = 32
+_PROTOCOL = 5
 _PLAIN = frozenset(
     {
         ("builtins", "set"),
@@ -73,14 +78,44 @@ def read_only(items: dict[Any, Any]) -> Mapping[Any, Any]:
     return MappingProxyType(items)
 
 
-class _Writer(pickle.Pickler):
-    """Knows read-only mappings too."""
+_Reducer = Callable[[Any], tuple[Any, ...]]
 
-    def reducer_override(self, obj: Any) -> Any:
-        """How to make `obj` again, where pickle does not know."""
-        if isinstance(obj, MappingProxyType):
-            return read_only, (dict(obj),)
-        return NotImplemented
+
+def _read_only_again(items: MappingProxyType[Any, Any]) -> tuple[Any, ...]:
+    return read_only, (dict(items),)
+
+
+def _is_of_dataclasses(method: object) -> bool:
+    return getattr(method, "__module__", "") == "dataclasses"
+
+
+class _Reducers(dict[type, _Reducer]):
+    """How objects of a type are made again, found out once a type.
+
+    A frozen dataclass with slots looks up its own fields for every object; a book has tens of thousands of them.
+    """
+
+    def __missing__(self, kind: type) -> _Reducer:
+        """Of a dataclass that pickle asks for its state: the same bytes, sooner; of all else as they say themselves."""
+        if issubclass(kind, type):
+            raise KeyError(kind)
+        names = [field.name for field in fields(kind)] if is_dataclass(kind) else []
+        if len(names) < 2 or not _is_of_dataclasses(kind.__dict__.get("__getstate__")):
+            self[kind] = methodcaller("__reduce_ex__", _PROTOCOL)
+            return self[kind]
+        state_of = attrgetter(*names)
+
+        def reduced(value: Any) -> tuple[Any, ...]:
+            return copyreg.__newobj__, (kind,), list(state_of(value))  # type: ignore[attr-defined]
+
+        self[kind] = reduced
+        return reduced
+
+
+class _Writer(pickle.Pickler):
+    """Knows read-only mappings too; by a table, as a method of its own would be called for every object there is."""
+
+    dispatch_table = _Reducers(copyreg.dispatch_table | {MappingProxyType: _read_only_again})
 
 
 class _Reader(pickle.Unpickler):
@@ -101,9 +136,15 @@ class _Reader(pickle.Unpickler):
 
 
 def dump_state(state: State) -> bytes:
-    """The state as bytes."""
+    """The state as bytes. Meanwhile nobody looks for garbage, which would take as long again: the desk waits for this copy."""
     out = io.BytesIO()
-    _Writer(out, protocol=5).dump(state)
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        _Writer(out, protocol=_PROTOCOL).dump(state)
+    finally:
+        if collects:
+            gc.enable()
     return out.getvalue()
 
 
@@ -142,7 +183,7 @@ def write_state(path: Path, kept: Kept, build: Mapping[str, str]) -> Callable[[]
     build : mapping of str to str
         What wrote it; who reads it must be the same.
     """
-    body = pickle.dumps((dict(build), kept.facts, kept.sequence, kept.head), protocol=5)
+    body = pickle.dumps((dict(build), kept.facts, kept.sequence, kept.head), protocol=_PROTOCOL)
     body = len(body).to_bytes(8, "little") + body + dump_state(kept.state)
     return partial(_replace, path, body)
 

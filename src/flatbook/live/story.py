@@ -13,12 +13,11 @@ from math import isfinite
 import numpy as np
 
 from flatbook.engine.cycle import Cycle
-from flatbook.hedging.approval import Waiting
 from flatbook.limits.check import LimitStanding
 from flatbook.limits.ladder import ACTIONS, Step
 from flatbook.live.snapshot import FillRow, Severity, StoryKind, StoryLine
 from flatbook.live.story_of_facts import line_of
-from flatbook.live.story_of_hedges import asked_lines
+from flatbook.live.story_of_hedges import Asked
 from flatbook.model.facts import Fact
 from flatbook.model.measures import Measure
 from flatbook.model.table import Floats
@@ -48,7 +47,7 @@ class Story:
         self._leant_ns: dict[str, int] = {}  # when a class was told last
         self._steps: dict[str, Step] = {}
         self._kills: set[tuple[str, str]] = set()
-        self._asked: dict[str, Waiting] = {}
+        self._asked = Asked()
 
     def lines(
         self, facts: Iterable[Fact], fills: Sequence[FillRow], before: Cycle | None, cycle: Cycle | None
@@ -71,8 +70,7 @@ class Story:
         if cycle is not None:
             out += self._limits(cycle)
             out += self._kills_of(cycle)
-            out += asked_lines(self._asked, cycle)
-            self._asked = {one.id: one.state for one in cycle.waiting}
+            out += self._asked.lines(cycle)
             out += _offset(cycle)
             out += self._lean(cycle)
         return out

@@ -1,10 +1,10 @@
 """Hedges that a person is asked about, in words: for the story, alerts and previews."""
 
-from collections.abc import Mapping
-
 from flatbook.engine.cycle import Cycle
 from flatbook.hedging.approval import Waiting, WaitingHedge
 from flatbook.live.snapshot import Severity, StoryKind, StoryLine
+
+_PAUSE_NS = 5_000_000_000
 
 
 def trade_of(one: WaitingHedge) -> str:
@@ -31,17 +31,30 @@ def asked_of(one: WaitingHedge) -> str:
             return f"hedge of {one.underlying} leaves unasked, {one.why}: {what}"
 
 
-def asked_lines(before: Mapping[str, Waiting], cycle: Cycle) -> list[StoryLine]:
-    """A line for each hedge that begins to wait, or leaves unasked; `before` is what was told of each id."""
-    return [
-        StoryLine(
-            sequence=cycle.sequence,
-            at_ns=cycle.now_ns,
-            kind=StoryKind.HEDGE,
-            text=asked_of(one),
-            severity=Severity.AMBER,
-            underlying=one.underlying,
-        )
-        for one in cycle.waiting
-        if one.state in (Waiting.WAITS, Waiting.UNASKED) and before.get(one.id) is not one.state
-    ]
+class Asked:
+    """What was told of hedges that a person is asked about; one that comes and goes within `_PAUSE_NS` is told once."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[Waiting, int]] = {}  # by id: its state, and when it last was in it
+
+    def lines(self, cycle: Cycle) -> list[StoryLine]:
+        """A line for each hedge that begins to wait, or leaves unasked."""
+        out = []
+        for one in cycle.waiting:
+            state, seen_ns = self._seen.get(one.id, (None, 0))
+            self._seen[one.id] = (one.state, cycle.now_ns)
+            new = state is not one.state or cycle.now_ns - seen_ns >= _PAUSE_NS
+            if new and one.state in (Waiting.WAITS, Waiting.UNASKED):
+                out.append(_line(one, cycle))
+        return out
+
+
+def _line(one: WaitingHedge, cycle: Cycle) -> StoryLine:
+    return StoryLine(
+        sequence=cycle.sequence,
+        at_ns=cycle.now_ns,
+        kind=StoryKind.HEDGE,
+        text=asked_of(one),
+        severity=Severity.AMBER,
+        underlying=one.underlying,
+    )

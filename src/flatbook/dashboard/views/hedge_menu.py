@@ -132,7 +132,7 @@ def _points(offset: Offset, cycle: Cycle) -> tuple[Point, ...]:
                 name="hedge of this cycle",
                 kind="hedge",
                 chosen=True,
-                why="leaves now",
+                why="waits for a person" if any(one.held_back for one in cycle.waiting) else "leaves now",
             )
         )
     at = {one.name: j for j, one in enumerate(problem.series)}

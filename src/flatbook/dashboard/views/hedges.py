@@ -99,7 +99,7 @@ class WaitingLine(Row):
     id: str  # as a person approves or rejects it
     underlying: str
     side: str  # buys or sells delta
-    state: str  # waits, rejected, approved; unasked: a limit at HARD wants it at once
+    state: str  # waits, rejected, approved; unasked: a limit wants it at once
     trade: str
     delta_usd: float  # that is traded, by amount
     delta_before_usd: float | None
@@ -238,7 +238,7 @@ def decided_by(terms: HedgingTerms) -> str:
         )
     return (
         f"a hedge of more than {terms.approve_above_usd:,.0f} $ of delta waits for a person; "
-        "where a limit on direction stands at HARD nothing waits"
+        "where a limit on direction stands at ESCALATE or HARD nothing waits"
     )
 
 
