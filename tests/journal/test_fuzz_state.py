@@ -19,6 +19,7 @@ from flatbook.journal.state_file import (
     read_state,
     write_state,
 )
+from flatbook.model.table import InstrumentTable
 
 BUILD = {"flatbook": "1", "numpy": "2"}
 QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -130,3 +131,13 @@ def test_nothing_else_is_made(name, tmp_path):
 def test_a_state_that_refers_to_itself_without_end_is_refused():
     with pytest.raises(StateFileError):
         load_state(b"(" * 100_000 + b"t" * 100_000 + b".")
+
+
+def test_a_table_of_which_another_thread_makes_a_column_is_copied_as_it_stood():
+    """A cycle is made ready for ticks in a thread while the state is copied: the desk would end with a mapping that changes its size."""
+    table = InstrumentTable(version=1, instruments=())
+    told = table.__getstate__()
+    assert told == vars(table)
+    _ = table.rows
+    assert "rows" not in told
+    assert load_state(dump_state(State(table=table))).table.rows == table.rows

@@ -4,11 +4,18 @@ import asyncio
 import contextlib
 import sqlite3
 
+import pytest
+
 from flatbook.engine.ticking import decode_decision
 from flatbook.journal.replay import read_records, verify
+from flatbook.live.core import SHUTDOWN
+from flatbook.live.ports import Told
 from flatbook.live.snapshot import DeskStanding
-from flatbook.model.events import Fill
-from flatbook.model.order_events import KillScope, KillSet
+from flatbook.model.errors import FlatbookError
+from flatbook.model.events import CapitalReported, Fill, LimitOverridden, OrdersWorking, TickDue
+from flatbook.model.instruments import Side
+from flatbook.model.lifecycle_events import Exercised
+from flatbook.model.order_events import KillScope, KillSet, OrderNews, OrdersAnswered
 from flatbook.sim.messages import Cancel
 from tests.live.fakes import FakeFeed, FakeVenue, Running, desk_of, until
 
@@ -233,3 +240,107 @@ def test_a_core_that_fails_cancels_what_works_and_ends_with_an_error(tmp_path):
         assert venue.open == {}
 
     asyncio.run(day())
+
+
+def _kill(on=True, scope=KillScope.DESK, name=""):
+    return KillSet(received_ns=0, scope=scope, name=name, on=on, owner="ann", reason="test")
+
+
+def test_somebody_who_asks_for_what_is_not_there_and_goes_away_does_not_end_the_desk(tmp_path):
+    async def day():
+        venue = FakeVenue()
+        desk = desk_of(tmp_path / "desk.journal", FakeFeed(), venue)
+        async with Running(desk) as running:
+            await until(lambda: len(venue.open) > 10)
+            said = asyncio.create_task(desk.say(_kill(scope=KillScope.CLASS, name="NONE")))
+            await asyncio.sleep(0)
+            said.cancel()
+            await until(lambda: not len(desk.spoken))
+            assert await running.end() == 0
+
+    asyncio.run(day())
+
+
+def test_whoever_spoke_to_a_desk_that_fails_is_told(tmp_path):
+    async def day():
+        venue = FakeVenue()
+        desk = desk_of(tmp_path / "desk.journal", FakeFeed(), venue)
+        async with Running(desk) as running:
+            await until(lambda: len(venue.open) > 10)
+            desk.core.decide = desk.core.tick = None
+            with pytest.raises(FlatbookError, match="failed"):
+                await asyncio.wait_for(desk.say(_kill()), 5.0)
+            assert await asyncio.wait_for(running.task, 5.0) == 3
+
+    asyncio.run(day())
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_what_a_person_says_just_before_a_stop_comes_before_the_kill_of_the_stop(tmp_path, on):
+    """A kill that waits for a person is not released by the next start, and a release lets no order out of a desk that stops."""
+
+    async def day():
+        venue = FakeVenue()
+        desk = desk_of(tmp_path / "desk.journal", FakeFeed(), venue)
+        async with Running(desk) as running:
+            await until(lambda: len(venue.open) > 10)
+            make, said = desk._make_commands, []
+
+            def while_the_disk_works(found):
+                make(found)
+                if not said:
+                    said.append(asyncio.ensure_future(desk.say(_kill(on))))
+                    running.stop.set()
+
+            desk._make_commands = while_the_disk_works
+            assert await asyncio.wait_for(running.task, 10.0) == 0
+            assert said[0].result() > 0
+            kill = desk.core.state.outbox.kills.on[(KillScope.DESK, "")]
+            assert kill.owner == ("ann" if on else SHUTDOWN)
+        assert venue.open == {}
+
+    asyncio.run(day())
+
+
+_NOT_LISTED = "NOPE"
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        lambda option, future: Exercised(
+            received_ns=0, exercise_id="e", instrument=future, quantity=1, exercised_ns=1, settlement_price=5.0
+        ),
+        lambda option, future: Exercised(
+            received_ns=0, exercise_id="e", instrument=option, quantity=1, exercised_ns=1, delivered=_NOT_LISTED
+        ),
+        lambda option, future: OrdersWorking(
+            received_ns=0, symbols=(_NOT_LISTED,), sides=(Side.BUY,), quantities=(1,), price_ticks=(None,)
+        ),
+        lambda option, future: LimitOverridden(
+            received_ns=0, limit=_NOT_LISTED, limit_hard=5.0, owner="ann", reason="test", until_ns=9
+        ),
+        lambda option, future: CapitalReported(
+            received_ns=2**62, source="firm", requirement_usd=5.0, as_of_ns=2**62
+        ),
+        lambda option, future: Fill(
+            received_ns=0, fill_id="f", instrument=option, side=Side.BUY, quantity=2**70, price_ticks=1, traded_ns=1
+        ),
+        lambda option, future: OrdersAnswered(
+            received_ns=0, venue="V", client_ids=(2**70,), news=(OrderNews.ACKNOWLEDGED,), reason=""
+        ),
+        lambda option, future: TickDue(received_ns=0, reason="a line says so"),
+    ],
+)  # fmt: skip
+def test_a_fact_that_the_engine_cannot_fold_is_left_out_and_never_recorded(tmp_path, fact):
+    """In the journal it would end this desk, and every start after it."""
+    path = tmp_path / "desk.journal"
+    core = desk_of(path, FakeFeed(), FakeVenue()).core
+    table = core.state.table
+    option, future = table.instruments[0].symbol, table.instruments[-1].symbol
+    before = core.process.journal.sequence
+    core.told(Told(facts=(fact(option, future),)))
+    assert core.process.journal.sequence == before
+    assert len(core.refused) == 1
+    core.process.journal.close()
+    assert desk_of(path, FakeFeed(), FakeVenue()).core.state.table.instruments == table.instruments

@@ -91,7 +91,7 @@ def test_a_hedge_waits_is_rejected_and_approved(tmp_path):
         rejected = await operator.decide_hedge(one.id, approve=False, who="bob", why="wait for the auction")
         await until(lambda: _is(desk, Waiting.REJECTED))
         assert _hedges_sent(venue) == []
-        approved = await operator.decide_hedge(one.id, approve=True, who="ann", why="go")
+        approved = await operator.decide_hedge(one.id, approve=True, who="ann", why="go", shown_usd=1e300)
         await until(lambda: _hedges_sent(venue))
         await until(lambda: any(line.kind is StoryKind.ANSWER for line in desk.watch.publisher.latest.story))
         return one, rejected, approved
@@ -99,6 +99,7 @@ def test_a_hedge_waits_is_rejected_and_approved(tmp_path):
     one, rejected, approved = asyncio.run(_day(path, work))
     facts = {each.sequence: each for each in read_records(path) if isinstance(each, HedgeDecided)}
     assert set(facts) == {rejected, approved}
+    assert facts[approved].most_delta_usd < 1e12  # what waits and a little more, whatever was said to be seen
     no, yes = facts[rejected], facts[approved]
     assert (no.owner, no.reason, no.approve, no.most_delta_usd) == ("bob", "wait for the auction", False, 0.0)
     assert (yes.owner, yes.underlying, yes.side, yes.approve) == ("ann", "IDX", one.side, True)

@@ -1,6 +1,8 @@
 """What a person says is refused before it is recorded, or recorded with name and reason; a preview changes nothing."""
 
 import asyncio
+import threading
+from unittest.mock import patch
 
 import pytest
 from msgspec.structs import replace
@@ -76,12 +78,11 @@ def test_what_names_nothing_is_refused_and_not_recorded(tmp_path):
 
 def test_a_preview_tells_what_would_change_and_changes_nothing(tmp_path):
     async def work(desk, operator, venue):
-        before = dump_state(desk.core.state)
-        found = operator.preview(_kill())
+        found = await operator.preview(_kill())
         tight = tuple(replace(limit, limit_hard=limit.limit_hard / 2) for limit in stage().limits)
-        limits = operator.preview(LimitsSet(received_ns=0, limits=tight, by="x"))
-        assert dump_state(desk.core.state) == before
+        limits = await operator.preview(LimitsSet(received_ns=0, limits=tight, by="x"))
         assert venue.open
+        assert desk.core.last_cycle.limits.limits == stage().limits
         by_name = {change.name: change for change in found.changes}
         assert by_name["quotes shown"].before > 0 == by_name["quotes shown"].after
         assert by_name["cancels that leave now"].after == desk.core.orders.n_alive
@@ -90,7 +91,28 @@ def test_a_preview_tells_what_would_change_and_changes_nothing(tmp_path):
         assert len(halved) == len(tight)
         assert all(change.after == change.before / 2 for change in halved)
 
+    path = tmp_path / "desk.journal"
+    _with_desk(path, work)
+    assert not [
+        each for each in read_records(path) if isinstance(each, KillSet) or getattr(each, "by", "") == "x"
+    ]
+
+
+def test_previews_of_many_at_once_copy_the_state_where_nobody_changes_it(tmp_path):
+    """In a thread of its own a copy would meet a state that grows: it is made by the loop, one preview after the other."""
+    threads = []
+
+    def noted(state):
+        threads.append(threading.current_thread())
+        return dump_state(state)
+
+    async def work(desk, operator, _):
+        with patch("flatbook.live.operators.dump_state", noted):
+            found = await asyncio.gather(*(operator.preview(_kill()) for _ in range(4)))
+        assert len({each.text for each in found}) == 1
+
     _with_desk(tmp_path / "desk.journal", work)
+    assert threads == [threading.main_thread()] * 4
 
 
 def test_a_preview_says_that_a_limit_would_kill(tmp_path):
@@ -103,9 +125,9 @@ def test_a_preview_says_that_a_limit_would_kill(tmp_path):
         override = LimitOverridden(
             received_ns=0, limit=name, limit_hard=1e-6, owner="x", reason="x", until_ns=2**62
         )
-        assert operator.preview(override).warnings[0].startswith(f"It kills desk at once: {name} at ")
+        assert (await operator.preview(override)).warnings[0].startswith(f"It kills desk at once: {name} at ")
         wide = replace(override, limit_hard=1e9)
-        assert not any("kills" in each for each in operator.preview(wide).warnings)
+        assert not any("kills" in each for each in (await operator.preview(wide)).warnings)
 
     _with_desk(tmp_path / "desk.journal", work)
 

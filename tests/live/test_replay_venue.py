@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flatbook.live import replay_venue
 from flatbook.live.ports import PortLostError, Reports, SessionUp, VenuePort
 from flatbook.live.replay_feed import ReplayFeed, ReplayTerms
 from flatbook.live.replay_venue import ReplayVenue
@@ -190,3 +191,24 @@ def test_nothing_is_made_or_lost(moments):
     net = sum(sent[client_id].side * quantity for client_id, quantity in done.items())
     assert answer.positions.tolist() == [net, 0, 0]
     assert np.count_nonzero([sent[k].immediate for k in dict(answer.orders)]) == 0
+
+
+def test_a_desk_that_is_behind_finds_its_session_again(monkeypatch):
+    """A send that fails is a lost session to the desk; nobody else would tell it that there is one."""
+
+    async def run():
+        monkeypatch.setattr(replay_venue, "MOST_WAITING", 1)
+        recorded = recording((0, say(1, 2)))
+        venue = ReplayVenue(ReplayFeed(recorded), recorded.table, "PAPER")
+        news = venue.news()
+        async with asyncio.timeout(5.0):
+            assert await anext(news) == SessionUp(cancelled=False)
+            venue.send([Cancel(client_id=1)])
+            with pytest.raises(PortLostError, match="too many"):
+                venue.send([Cancel(client_id=2)])
+            assert isinstance(await anext(news), Reports)
+            assert await anext(news) == SessionUp(cancelled=False)
+            venue.send([Cancel(client_id=3)])
+            assert isinstance(await anext(news), Reports)
+
+    asyncio.run(run())

@@ -1,5 +1,7 @@
 """What goes over the venue's socket: everything comes back as it went, and bytes that say nothing are told so, in words."""
 
+import math
+
 import msgspec
 import numpy as np
 import pytest
@@ -26,6 +28,7 @@ from flatbook.live.venue_codec import (
     Welcome,
     answer_of,
     answered,
+    envelopes_of,
     feed_message,
     framed,
     from_desk,
@@ -131,7 +134,7 @@ def _feed_message(rows, snapshot, price, halted):
 @given(
     some.lists(some.integers(0, len(TABLE.instruments) - 1), unique=True),
     TRUTH,
-    some.none() | some.floats(allow_nan=False),
+    some.none() | some.floats(0.0, exclude_min=True, allow_infinity=False),
     some.none() | TRUTH,
 )
 def test_a_feed_message_comes_back_as_it_went(rows, snapshot, price, halted):
@@ -154,6 +157,10 @@ def test_a_feed_message_comes_back_as_it_went(rows, snapshot, price, halted):
         ({"source": -1}, "source -1"),
         ({"rows": np.array([0, 9], dtype="<i4").tobytes()}, "rows that are not its own"),
         ({"rows": np.array([-1, 0], dtype="<i4").tobytes()}, "rows that are not its own"),
+        ({"price": math.nan}, "the price nan"),
+        ({"price": math.inf}, "the price inf"),
+        ({"price": 0.0}, "the price 0"),
+        ({"quotes": np.array([[1, 1], [2, 2], [1, -1], [1, 1]], dtype="<i8").tobytes()}, "a size below 0"),
     ],
 )
 def test_a_feed_message_that_cannot_be_is_refused(changes, words):
@@ -182,6 +189,51 @@ def test_an_answer_comes_back_as_it_went():
     for row in (-1, len(TABLE.instruments)):
         with pytest.raises(ProtocolError, match=f"row {row}"):
             answer_of(replace(told, positions=((row, 1),)), TABLE)
+
+
+@pytest.mark.parametrize("changes", [{"executions": -1}, {"orders": ((11, 0),)}, {"orders": ((0, 5),)}])
+def test_an_answer_that_nobody_can_count_is_refused(changes):
+    """Open orders of nothing or of nobody, and fewer executions than none: the engine could not fold them."""
+    told = answered(
+        Asked(asked_ns=1, at_ns=2, since_ns=3),
+        Answer(Question(1, 2, 3), [(11, 4)], np.zeros(len(TABLE.instruments), dtype=np.int64), 6, 9),
+    )
+    answer_of(told, TABLE)
+    with pytest.raises(ProtocolError, match="nobody can have"):
+        answer_of(replace(told, **changes), TABLE)
+
+
+TRADED = Traded(
+    execution_id="x1", client_id=1, row=0, side=1, quantity=1, price_ticks=5, at_ns=1, fee=0.0, capacity="customer",
+    order_id=0, maker=True,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        replace(TRADED, row=-1),
+        replace(TRADED, row=len(TABLE.instruments)),
+        replace(TRADED, side=0),
+        replace(TRADED, side=5),
+        replace(TRADED, quantity=0),
+        replace(TRADED, quantity=-3),
+        replace(TRADED, capacity="nobody"),
+        replace(TRADED, client_id=-4),
+        Corrected(correction_id="c1", execution_id="x1", quantity=0, price_ticks=5, at_ns=1),
+        Acknowledged(client_id=0),
+        Rejected(client_id=-1, reason=""),
+        Cancelled(client_id=0, reason=""),
+        CancelRejected(client_id=0, reason=""),
+    ],
+)
+def test_a_report_that_cannot_be_is_refused(report):
+    """Before it is a fact: a row counted from the end would be another contract, the rest would end the desk."""
+    fine = Envelope(report=TRADED, executions=1)
+    assert envelopes_of(from_venue(body(Reported(envelopes=(fine,)))), TABLE) == (fine,)
+    wrong = from_venue(body(Reported(envelopes=(fine, Envelope(report=report, executions=2)))))
+    with pytest.raises(ProtocolError, match=type(report).__name__):
+        envelopes_of(wrong, TABLE)
 
 
 @given(some.lists(FROM_DESK, max_size=6), some.data())

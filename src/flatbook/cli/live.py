@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -120,7 +120,10 @@ async def _main(
         await standing.enter_async_context(compiling_the_rest())
         foyer.told = "The venue is being connected and the journal is read."
         lines = await asyncio.to_thread(doors)
-        service = await service_of(terms, lines.feed, lines.venue_of, log)
+        service = await _unless(stop, service_of(terms, lines.feed, lines.venue_of, log))
+        if service is None:
+            typer.echo("stopped before the desk was there")
+            return 0
         service.metrics.log_dropped.set_function(lambda: float(writer.dropped))
         lines.connect(service)
         if minutes is not None:
@@ -133,6 +136,18 @@ async def _main(
             await asyncio.gather(ended, return_exceptions=True)
         _say_goodbye(service, code)
         return code
+
+
+async def _unless(stop: asyncio.Event, starting: Coroutine[None, None, Service]) -> Service | None:
+    """The service, once it is there; None where somebody stops it before."""
+    stopped, begun = asyncio.create_task(stop.wait()), asyncio.create_task(starting)
+    try:
+        await asyncio.wait({stopped, begun}, return_when=asyncio.FIRST_COMPLETED)
+        return begun.result() if begun.done() else None
+    finally:
+        for task in (stopped, begun):
+            task.cancel()
+        await asyncio.gather(stopped, begun, return_exceptions=True)
 
 
 def _beside(service: Service, foyer: Foyer, door: Door | None, terms: Terms) -> Callable[[], Awaitable[None]]:

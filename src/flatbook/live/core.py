@@ -123,11 +123,12 @@ class Core:
         now_ns = self.clock.now_ns()
         for fact in told.facts:
             try:
-                refuse_unknown(self.state, fact)
+                received = replace(fact, received_ns=now_ns)
+                refuse_unknown(self.state, received)
             except FlatbookError as refused:
                 self.refused.append(str(refused))
                 continue
-            self.process.take((replace(fact, received_ns=now_ns),))
+            self.process.take((received,))
 
     def listen(self, news: VenueNews) -> bool:
         """Take what the venue says; True where it should be asked for orders and positions."""

@@ -76,7 +76,8 @@ class _Round:
     ticked: bool = False
     commands: list[Command] = field(default_factory=list)
     sends: Callable[[], list[Command]] | None = None  # makes those of a tick
-    spoken: list[tuple[Spoken, int]] = field(default_factory=list)
+    heard: list[Spoken] = field(default_factory=list)
+    spoken: list[tuple[Spoken, int]] = field(default_factory=list)  # of them, what was folded
     ask: bool = False
     since_ns: int | None = None  # when the oldest of it arrived
 
@@ -125,6 +126,7 @@ class LiveDesk:
         self._looked_at = self._asked_at = self._published_at = 0
         self._state_kept_at = now
         self._counted = (0, 0)  # fills and rejects that are in the metrics
+        self._round = _Round()  # the last
 
     # Its life.
 
@@ -234,7 +236,7 @@ class LiveDesk:
 
     async def _one_round(self) -> None:
         loop = asyncio.get_running_loop()
-        found = _Round()
+        found = self._round = _Round()
         stack = ExitStack()
         if self.journal is not None:
             stack.enter_context(self.journal.batch())
@@ -302,11 +304,12 @@ class LiveDesk:
     def _take(self, found: _Round) -> None:
         """Operators first, then the venue, then the market."""
         core = self.core
-        for spoken in self.spoken.take(OPERATOR_BOUND):
+        found.heard = self.spoken.take(OPERATOR_BOUND)
+        for spoken in found.heard:
             try:
                 refuse_misnamed(core.state, spoken.fact)
             except FlatbookError as refused:
-                spoken.done.set_exception(refused)
+                _refuse(spoken, refused)
                 continue
             found.spoken.append((spoken, core.say(spoken.fact)))
             self.pace.urgent = True
@@ -428,6 +431,8 @@ class LiveDesk:
         loop = asyncio.get_running_loop()
         until = loop.time() + self.settings.shutdown_s
         try:
+            if self.spoken:  # a kill of a person outlives the one that the next start releases
+                await self._one_round()
             self._kill("stopped in order")
             while True:
                 self.pace.urgent = True
@@ -471,6 +476,14 @@ class LiveDesk:
                 await asyncio.sleep(0.2)  # until the line has taken them
         except PortLostError as lost:
             self.watch.log.warning("the line is down: orders stay as the venue's rules say", why=str(lost))
+        for spoken in self._round.heard:
+            _refuse(spoken, FlatbookError("the desk failed while it took what was said; its journal tells"))
         for spoken in self.spoken.take(OPERATOR_BOUND):
-            spoken.done.set_exception(FlatbookError("the desk failed before it took what was said"))
+            _refuse(spoken, FlatbookError("the desk failed before it took what was said"))
         return 3
+
+
+def _refuse(spoken: Spoken, why: FlatbookError) -> None:
+    """Tell who still waits."""
+    if not spoken.done.done():
+        spoken.done.set_exception(why)

@@ -96,7 +96,7 @@ class OperatorPort(Protocol):
         """
         ...
 
-    def preview(self, fact: OperatorFact) -> Preview:
+    async def preview(self, fact: OperatorFact) -> Preview:
         """What a fact would change, on the last cycle; nothing is changed by asking.
 
         Raises

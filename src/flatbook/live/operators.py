@@ -1,5 +1,6 @@
 """The operator's door of a live desk: what a person says is held against the state, told through the one task, and answered once durable."""
 
+import asyncio
 from collections.abc import Iterable
 from math import nan
 
@@ -10,7 +11,7 @@ from flatbook.engine.cycle import Cycle
 from flatbook.engine.state import State
 from flatbook.engine.step import step
 from flatbook.hedging.approval import Waiting, WaitingHedge
-from flatbook.journal.state_file import copy_of
+from flatbook.journal.state_file import dump_state, load_state
 from flatbook.live.desk import LiveDesk
 from flatbook.live.operator import Change, OperatorFact, Preview
 from flatbook.live.validity import refuse_misnamed
@@ -40,13 +41,14 @@ class LiveOperator:
 
     def __init__(self, desk: LiveDesk) -> None:
         self._desk = desk
+        self._previewing = asyncio.Lock()
 
     async def submit(self, fact: OperatorFact, *, who: str, why: str) -> int:
         """Put a fact through journal and core; its sequence once it is durable."""
         fact = self._signed(fact, who, why)
         refuse_misnamed(self._state, fact)
         if isinstance(fact, _TRIED):
-            self._tried(fact)
+            _tried(dump_state(self._state), fact, self._desk.core.clock.now_ns())
         return await self._desk.say(fact)
 
     async def decide_hedge(
@@ -55,8 +57,11 @@ class LiveOperator:
         """Let a hedge that waits leave up to a little more than was seen, or hold it back, for `approve_for_s`."""
         _demand_person(who, why)
         hedge, settings = _asked(self._desk.core.last_cycle, hedge_id), self._desk.settings
-        seen_usd = hedge.delta_usd if shown_usd is None else shown_usd
-        most_usd = seen_usd * (1.0 + settings.approve_more_pct / 100.0)
+        seen_usd, more = (
+            hedge.delta_usd if shown_usd is None else shown_usd,
+            1.0 + settings.approve_more_pct / 100.0,
+        )
+        most_usd = seen_usd * more
         if approve and not hedge.delta_usd <= most_usd:
             msg = f"hedge {hedge_id!r} trades {hedge.delta_usd:,.0f} USD of delta by now, no longer {seen_usd:,.0f}; look again"
             raise FlatbookError(msg)
@@ -66,26 +71,25 @@ class LiveOperator:
             underlying=hedge.underlying,
             approve=approve,
             side=hedge.side,
-            most_delta_usd=most_usd if approve else 0.0,
+            most_delta_usd=min(most_usd, hedge.delta_usd * more) if approve else 0.0,
             until_ns=now_ns + round(settings.approve_for_s * _S_NS),
             owner=who,
             reason=why,
         )
         return await self._desk.say(answer)
 
-    def preview(self, fact: OperatorFact) -> Preview:
-        """What a fact would change: decided twice on copies of the state, with it and without."""
-        refuse_misnamed(self._state, fact)
-        if isinstance(fact, OperatorActed):
-            return Preview(text="It is recorded, and changes nothing.", changes=(), cycle=self._sequence)
-        before, after = self._decided(None), self._decided(fact)
-        changes = tuple(_changes(before, after))
-        return Preview(
-            text=_text(fact, before, after),
-            changes=changes,
-            warnings=tuple(_warnings(fact, before, after)),
-            cycle=self._sequence,
-        )
+    async def preview(self, fact: OperatorFact) -> Preview:
+        """What a fact would change: decided twice on copies of the state, with it and without.
+
+        The state is copied here, where nobody changes it meanwhile; the two decisions are made in a thread, one preview after the other.
+        """
+        async with self._previewing:
+            refuse_misnamed(self._state, fact)
+            sequence = self._sequence
+            if isinstance(fact, OperatorActed):
+                return Preview(text="It is recorded, and changes nothing.", changes=(), cycle=sequence)
+            raw, now_ns = dump_state(self._state), self._desk.core.clock.now_ns()
+            return await asyncio.to_thread(_previewed, raw, fact, now_ns, sequence)
 
     async def acknowledge(self, alert_id: str, *, who: str) -> None:
         """A person has seen an alert."""
@@ -116,24 +120,36 @@ class LiveOperator:
             case _:
                 return replace(fact, received_ns=now_ns)
 
-    def _tried(self, fact: OperatorFact) -> Cycle:
-        """The cycle that would follow; raises FlatbookError where the engine could not go on."""
-        try:
-            return self._decided(fact)
-        except FlatbookError:
-            raise
-        except Exception as e:
-            msg = f"{type(fact).__name__}: the desk could not decide after it ({type(e).__name__}: {e})"
-            raise FlatbookError(msg) from e
 
-    def _decided(self, fact: OperatorFact | None) -> Cycle:
-        state = copy_of(self._state)
-        now_ns = self._desk.core.clock.now_ns()
-        if fact is not None:
-            step(state, replace(fact, received_ns=now_ns, sequence=0))
-        cycle = step(state, CycleDue(received_ns=now_ns, reason="preview", refit=False))
-        assert cycle is not None, "a cycle that is due is decided"
-        return cycle
+def _previewed(raw: bytes, fact: OperatorFact, now_ns: int, sequence: int) -> Preview:
+    before, after = _decided(raw, None, now_ns), _tried(raw, fact, now_ns)
+    return Preview(
+        text=_text(fact, before, after),
+        changes=tuple(_changes(before, after)),
+        warnings=tuple(_warnings(fact, before, after)),
+        cycle=sequence,
+    )
+
+
+def _tried(raw: bytes, fact: OperatorFact, now_ns: int) -> Cycle:
+    """The cycle that would follow; raises FlatbookError where the engine could not go on."""
+    try:
+        return _decided(raw, fact, now_ns)
+    except FlatbookError:
+        raise
+    except Exception as e:
+        msg = f"{type(fact).__name__}: the desk could not decide after it ({type(e).__name__}: {e})"
+        raise FlatbookError(msg) from e
+
+
+def _decided(raw: bytes, fact: OperatorFact | None, now_ns: int) -> Cycle:
+    """The cycle that follows on a state, as `dump_state` wrote it, with a fact or without."""
+    state = load_state(raw)
+    if fact is not None:
+        step(state, replace(fact, received_ns=now_ns, sequence=0))
+    cycle = step(state, CycleDue(received_ns=now_ns, reason="preview", refit=False))
+    assert cycle is not None, "a cycle that is due is decided"
+    return cycle
 
 
 def _asked(cycle: Cycle | None, hedge_id: str) -> WaitingHedge:

@@ -116,7 +116,8 @@ class VenuePort(Protocol):
         Raises
         ------
         PortLostError
-            The session is down, or the line takes no more: none of them counts as sent, all of them as unknown.
+            The session is down, or the line takes no more: none of them counts as sent, all of them as unknown. SessionUp comes among the news
+            once it takes commands again.
         """
         ...
 

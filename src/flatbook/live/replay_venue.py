@@ -58,18 +58,22 @@ class ReplayVenue:
         self._positions = np.zeros(n_rows, dtype=np.int64)
         self._executions: list[Traded] = []
         self._news: asyncio.Queue[VenueNews | None] = asyncio.Queue(MOST_WAITING)
-        self._closed = False
+        self._closed = self._lost = False
         feed.on_told = self._see
 
     async def news(self) -> AsyncIterator[VenueNews]:
-        """The session stands from the beginning to `close`."""
+        """The session stands from the beginning to `close`; again, once the desk has taken what was too much for it."""
         yield SessionUp(cancelled=False)
         while (news := await self._news.get()) is not None:
             yield news
+            if self._lost and self._news.empty():
+                self._lost = False
+                yield SessionUp(cancelled=False)
 
     def send(self, commands: Sequence[Command]) -> None:
-        """Take commands in their sequence; raises PortLostError after `close`."""
+        """Take commands in their sequence; raises PortLostError after `close`, and where too many reports wait."""
         if self._closed or self._news.full():
+            self._lost = True
             msg = "the replay is over" if self._closed else "too many reports wait for the desk"
             raise PortLostError(msg)
         reports: list[Report] = []

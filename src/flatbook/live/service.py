@@ -68,7 +68,7 @@ async def service_of(
     """
     opening = await _opening(feed, log)
     build = build_of(opening.world)
-    begun = begin(terms.journal, build, log)
+    begun = await asyncio.to_thread(begin, terms.journal, build, log)  # the door answers meanwhile
     settings = terms.settings
     clock = DeskClock(opening.clock, not_before_ns=max(begun.last_ns, opening.opens_ns))
     wire = WireTerms(silence_s=settings.silence_s, resend_after_ms=max(settings.resend_after_ms, 1.0))

@@ -47,6 +47,7 @@ from flatbook.live.venue_codec import (
     Welcome,
     answer_of,
     bodies,
+    envelopes_of,
     feed_message,
     framed,
     from_venue,
@@ -124,13 +125,19 @@ class _Connection:
         """Whoever reads finds the end; what was said before still leaves."""
         self._writer.close()
 
+    def give_up(self, why: str) -> None:
+        """Cut the line: what has not left is lost, and whoever reads finds the end."""
+        self.why = why
+        self._writer.transport.abort()
+
     async def close(self) -> None:
         """Hang up."""
         self._watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._watching
-        await self.messages.aclose()
-        self._writer.close()
+        try:
+            await asyncio.wait({self._watching})  # who is cancelled here stays cancelled
+            await self.messages.aclose()
+        finally:
+            self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
 
@@ -156,8 +163,7 @@ class _Connection:
             await asyncio.sleep(self._patience_s / _LOOKS)
             silent = silent + 1 if self._heard == before else 0
             before = self._heard
-        self.why = f"the venue said nothing for {self._patience_s:g} s"
-        self._writer.transport.abort()
+        self.give_up(f"the venue said nothing for {self._patience_s:g} s")
 
 
 class VenueFeed:
@@ -266,10 +272,11 @@ class VenueSession:
             await self._hang_up()
 
     def send(self, commands: Sequence[Command]) -> None:
-        """Let commands leave, all or none."""
+        """Let commands leave, all or none; a line that takes no more is cut, so that its end and the next session are told."""
         line = self._up()
         if line.backlog_bytes > _BACKLOG_BYTES:
             msg = f"{line.backlog_bytes:,d} bytes wait to leave; the venue does not read"
+            line.give_up(msg)
             raise PortLostError(msg)
         for first in range(0, len(commands), _COMMANDS_AT_ONCE):
             line.say(Commands(commands=tuple(commands[first : first + _COMMANDS_AT_ONCE])))
@@ -303,7 +310,7 @@ class VenueSession:
             async for message in line.messages:
                 match message:
                     case Reported():
-                        yield Reports(envelopes=message.envelopes)
+                        yield Reports(envelopes=envelopes_of(message, self._table))
                     case Answered():
                         yield answer_of(message, self._table)
                     case Cleared():

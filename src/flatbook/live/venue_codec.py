@@ -7,6 +7,7 @@ connection, with the reason in a last message; nothing of it is used.
 
 import asyncio
 import hashlib
+import math
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
@@ -15,11 +16,23 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from flatbook.model.errors import FlatbookError
+from flatbook.model.events import Capacity
 from flatbook.model.facts import Told
 from flatbook.model.table import InstrumentTable
 from flatbook.sim.desk_side import Answer, Question
 from flatbook.sim.feed import FeedMessage
-from flatbook.sim.messages import Command, Nanoseconds, Whole
+from flatbook.sim.messages import (
+    Acknowledged,
+    Cancelled,
+    CancelRejected,
+    Command,
+    Corrected,
+    Nanoseconds,
+    Rejected,
+    Report,
+    Traded,
+    Whole,
+)
 from flatbook.sim.wire import Envelope
 
 VERSION = 1
@@ -28,6 +41,7 @@ COMMANDS_MOST_BYTES = 4 * 1024 * 1024  # to the venue
 HEAD_BYTES = 4
 _COMMANDS_MOST = 50_000
 _READ_BYTES = 256 * 1024
+_CAPACITIES = frozenset(Capacity)
 _ROWS = np.dtype("<i4")
 _QUOTES = np.dtype("<i8")
 _Words = Annotated[str, Meta(max_length=500)]
@@ -277,7 +291,7 @@ def feed_message(message: Quoted, table: InstrumentTable) -> FeedMessage:
     Raises
     ------
     ProtocolError
-        It speaks of a source or of rows that are not there, or its columns differ in length.
+        It speaks of a source or of rows that are not there, its columns differ in length, or a price or a size is none.
     """
     if len(message.rows) % _ROWS.itemsize or len(message.quotes) % (4 * _QUOTES.itemsize):
         msg = "a feed message whose columns are cut"
@@ -286,6 +300,12 @@ def feed_message(message: Quoted, table: InstrumentTable) -> FeedMessage:
     quotes = np.frombuffer(message.quotes, dtype=_QUOTES).astype(np.int64).reshape(4, -1)
     if quotes.shape[1] != rows.size:
         msg = f"a feed message of {rows.size} rows with {quotes.shape[1]} quotes"
+        raise ProtocolError(msg)
+    if message.price is not None and not 0.0 < message.price < math.inf:
+        msg = f"a feed message with the price {message.price}"
+        raise ProtocolError(msg)
+    if (quotes[2:] < 0).any():
+        msg = "a feed message with a size below 0"
         raise ProtocolError(msg)
     if not 0 <= message.source < len(table.underlyings):
         msg = f"a feed message of source {message.source}; there are {len(table.underlyings)}"
@@ -326,8 +346,11 @@ def answer_of(message: Answered, table: InstrumentTable) -> Answer:
     Raises
     ------
     ProtocolError
-        It tells of positions in rows that are not there.
+        It tells of positions in rows that are not there, or counts orders or executions that cannot be.
     """
+    if message.executions < 0 or any(client_id <= 0 or left <= 0 for client_id, left in message.orders):
+        msg = f"an answer with {message.executions} executions, or with open orders that nobody can have"
+        raise ProtocolError(msg)
     positions = np.zeros(len(table.instruments), dtype=np.int64)
     for row, quantity in message.positions:
         if not 0 <= row < positions.size:
@@ -336,6 +359,34 @@ def answer_of(message: Answered, table: InstrumentTable) -> Answer:
         positions[row] = quantity
     question = Question(asked_ns=message.asked_ns, at_ns=message.at_ns, since_ns=message.since_ns)
     return Answer(question, message.orders, positions, message.executions, message.counted_ns)
+
+
+def envelopes_of(message: Reported, table: InstrumentTable) -> tuple[Envelope, ...]:
+    """Reports as they came.
+
+    Raises
+    ------
+    ProtocolError
+        One tells of a row that is not there, or of an order or a trade that cannot be.
+    """
+    for each in message.envelopes:
+        if each.executions < 0 or not _can_be(each.report, len(table.instruments)):
+            msg = f"a report that cannot be: {each.report}, {each.executions} executions"
+            raise ProtocolError(msg[:500])
+    return message.envelopes
+
+
+def _can_be(report: Report | None, n_rows: int) -> bool:
+    match report:
+        case Traded():
+            is_trade = report.quantity > 0 and report.side in (1, -1) and report.capacity in _CAPACITIES
+            return is_trade and 0 <= report.row < n_rows and report.client_id >= 0
+        case Corrected():
+            return report.quantity > 0
+        case Acknowledged() | Rejected() | Cancelled() | CancelRejected():
+            return report.client_id > 0
+        case _:
+            return True
 
 
 def table_hash(table: InstrumentTable) -> str:

@@ -109,6 +109,12 @@ class RatesSeen(Event, frozen=True, kw_only=True):
     maturity_ns: tuple[int, ...]
     rate: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        """Refuse columns that do not belong together."""
+        if len(self.maturity_ns) != len(self.rate):
+            msg = f"rates of {self.currency}: {len(self.maturity_ns)} instants need as many rates, found {len(self.rate)}"
+            raise InvalidValueError(msg)
+
 
 class DividendsSeen(Event, frozen=True, kw_only=True):
     """Cash dividends of one underlying still to come, by ex-dividend instant."""
@@ -116,6 +122,12 @@ class DividendsSeen(Event, frozen=True, kw_only=True):
     underlying: str
     ex_ns: tuple[int, ...]
     amount: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse columns that do not belong together."""
+        if len(self.ex_ns) != len(self.amount):
+            msg = f"dividends of {self.underlying}: {len(self.ex_ns)} instants need as many amounts, found {len(self.amount)}"
+            raise InvalidValueError(msg)
 
 
 class HistorySeen(Event, frozen=True, kw_only=True):

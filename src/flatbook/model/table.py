@@ -33,6 +33,10 @@ class InstrumentTable:
     version: int
     instruments: tuple[Instrument, ...]
 
+    def __getstate__(self) -> dict[str, object]:
+        """All that is known by now, copied at once: another thread may just be making a column, and a copy is of one moment."""
+        return dict(self.__dict__)
+
     @cached_property
     def rows(self) -> dict[str, int]:
         """Symbol to row."""
