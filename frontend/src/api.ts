@@ -15,7 +15,7 @@ export class ApiError extends Error {
 // While a moment of the past is shown, what a page asks for is of that moment.
 let past = '';
 const pastChanged = new Set<() => void>();
-const OF_NOW = /^\/(actions|journal|moments|session|users)/;
+const OF_NOW = /^\/(actions|explain|journal|moments|session|users)/;
 const AGAIN_MS = 500;
 
 export function setPast(sequence: number | null): void {
@@ -50,6 +50,13 @@ export function setCsrf(token: string): void {
   csrf = token;
 }
 
+let signedOut = (): void => undefined;
+
+// Told whenever the desk says that nobody is signed in any more.
+export function onSignedOut(told: () => void): void {
+  signedOut = told;
+}
+
 interface Options {
   method?: string;
   body?: unknown;
@@ -76,8 +83,14 @@ async function asked<T>(method: string, path: string, options: Options): Promise
     throw new ApiError(0, 'the desk does not answer');
   }
   const told: unknown = answer.status === 204 ? null : await answer.json().catch(() => null);
+  if (answer.status === 401 && code(told) === 'not_signed_in') signedOut();
   if (!answer.ok) throw new ApiError(answer.status, reason(told) || `${answer.status} ${answer.statusText}`, told);
   return told as T;
+}
+
+// Of a refusal, for programs.
+export function code(told: unknown): string {
+  return typeof told === 'object' && told !== null && 'error' in told ? String(told.error) : '';
 }
 
 function reason(told: unknown): string {

@@ -12,7 +12,7 @@ import type { Head } from './model';
 import { pages } from './pages';
 import { go, usePlace } from './router';
 import { useSession, who } from './session';
-import { start, useFrame, useLink } from './store';
+import { start, useFrame, useLink, useNow, useSilence } from './store';
 import { toggleTheme } from './theme';
 
 type Above = 'kill' | 'help' | 'search' | null;
@@ -52,15 +52,18 @@ export function App() {
 function Shell({ page: path, above, setAbove }: { page: string; above: Above; setAbove: (above: Above) => void }) {
   const head = useFrame<Head>('head');
   const link = useLink();
+  const silent = useSilence();
   const replay = useReplay();
   const page = pages.find((each) => each.path === path);
   const Page = page?.page;
+  const now = useNow<Head>(above === 'kill');
   const lost = link.state === 'lost' && !replay.on;
+  const stale = silent > 0 && !replay.on;
   useEffect(() => {
     document.title = `${head?.data.standing && head.data.standing !== 'NORMAL' ? `${head.data.standing} · ` : ''}${page?.title ?? 'flatbook'} · flatbook`;
   }, [page, head?.data.standing]);
   return (
-    <div class={`shell ${replay.on ? 'replaying' : ''} ${lost ? 'dim' : ''}`}>
+    <div class={`shell ${replay.on ? 'replaying' : ''} ${lost || stale ? 'dim' : ''}`}>
       <Header head={head} onKill={() => setAbove('kill')} />
       <Navigation here={path} onHelp={() => setAbove('help')} onSearch={() => setAbove('search')} />
       <div>
@@ -69,11 +72,16 @@ function Shell({ page: path, above, setAbove }: { page: string; above: Above; se
             ■ Connection lost: {link.why}. What you see is of {head ? 'the past' : 'nothing'}; connecting again …
           </div>
         )}
+        {stale && (
+          <div class="banner red" role="alert" data-test="silent">
+            ■ The desk has not shown itself for {silent} s. What you see is of the past; KILL may not be heard.
+          </div>
+        )}
         <ReplayBanner />
         {head && <StandingBanner head={head.data} />}
       </div>
       <main>{Page ? <Page /> : <Empty what="No such page" why={`There is nothing at /${path}. Press ? for all pages.`} />}</main>
-      {above === 'kill' && <KillSheet head={head?.data ?? null} onClose={() => setAbove(null)} />}
+      {above === 'kill' && <KillSheet head={(replay.on && !replay.only ? now : head)?.data ?? null} past={replay.on} onClose={() => setAbove(null)} />}
       {above === 'help' && <HelpSheet onClose={() => setAbove(null)} />}
       {above === 'search' && <SearchSheet head={head?.data ?? null} onClose={() => setAbove(null)} />}
     </div>

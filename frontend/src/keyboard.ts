@@ -10,6 +10,17 @@ export function typing(event: KeyboardEvent): boolean {
   return at.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName);
 }
 
+// What a focused button or link does by itself.
+export function pressing(event: KeyboardEvent): boolean {
+  const at = event.target as HTMLElement;
+  return (event.key === 'Enter' || event.key === ' ') && at.closest('button, a[href], summary') !== null;
+}
+
+// Above a page nothing of the page acts; stopping trading does.
+function covered(event: KeyboardEvent): boolean {
+  return event.key !== 'K' && document.querySelector('[aria-modal="true"]') !== null;
+}
+
 export function useKeys(keys: Record<string, Handler>, on: unknown[]): void {
   useEffect(() => {
     const entries = Object.entries(keys);
@@ -22,7 +33,7 @@ export function useKeys(keys: Record<string, Handler>, on: unknown[]): void {
 
 export function listenKeys(goTo: (letter: string) => void): () => void {
   const listener = (event: KeyboardEvent) => {
-    if (typing(event) || event.metaKey || event.ctrlKey || event.altKey) return;
+    if (typing(event) || pressing(event) || covered(event) || event.metaKey || event.ctrlKey || event.altKey) return;
     const now = performance.now();
     if (event.key === 'g') {
       prefix = now;

@@ -9,8 +9,17 @@ export interface Place {
 
 const changed = new Set<() => void>();
 
+// As it stands where it is no encoding at all: somebody may type anything.
+function plain(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 export function place(): Place {
-  const parts = location.pathname.split('/').filter(Boolean).map(decodeURIComponent);
+  const parts = location.pathname.split('/').filter(Boolean).map(plain);
   return { page: parts[0] ?? 'desk', parts: parts.slice(1), query: new URLSearchParams(location.search) };
 }
 

@@ -1,6 +1,6 @@
 // Who sits here, and what they may do.
 import { useEffect, useState } from 'preact/hooks';
-import { ApiError, api, setCsrf } from './api';
+import { ApiError, api, onSignedOut, setCsrf } from './api';
 import type { Session } from './model';
 
 let session: Session | null = null;
@@ -13,6 +13,10 @@ function set(told: Session | null): void {
   setCsrf(told?.csrf ?? '');
   for (const each of changed) each();
 }
+
+onSignedOut(() => {
+  if (session) set(null);
+});
 
 function signedIn(told: Session): Session | null {
   return told.signed_in ? told : null;
@@ -35,6 +39,11 @@ export async function login(name: string, password: string): Promise<void> {
 export async function logout(): Promise<void> {
   await api('/session/logout', { body: {} });
   set(null);
+}
+
+// Give the password again, for what asks for a person at the keyboard.
+export async function stepUp(password: string): Promise<void> {
+  set(signedIn(await api<Session>('/session/step-up', { body: { password } })));
 }
 
 export function may(permission: string): boolean {

@@ -14,12 +14,16 @@ let scheduled = false;
 let wanting = false;
 let replaying = false;
 
+export const SILENT_MS = 5000; // a desk at work shows itself five times a second
+let headNow: Frame | undefined;
+
 export const link = { state: 'connecting' as LinkState, why: '', lastMs: 0 };
 
 const connection = new Link(
   {
     frame(frame) {
       link.lastMs = frame.receivedMs;
+      if (frame.topic === 'head') headNow = frame;
       if (!replaying) put(frame);
     },
     state(state, why) {
@@ -94,6 +98,30 @@ export function useLink(): typeof link {
     return () => void linkListeners.delete(listener);
   }, []);
   return link;
+}
+
+// Seconds since the stream said anything, once that is longer than it ever should be; 0: all is well.
+export function useSilence(): number {
+  const [silent, setSilent] = useState(0);
+  useEffect(() => {
+    const timer = window.setInterval(() => {
+      const ms = link.lastMs && link.state === 'live' ? performance.now() - link.lastMs : 0;
+      setSilent(ms > SILENT_MS ? Math.floor(ms / 1000) : 0);
+    }, 1000);
+    return () => window.clearInterval(timer);
+  }, []);
+  return silent;
+}
+
+// The header of now, whatever moment the pages show.
+export function useNow<T>(on: boolean): Frame<T> | undefined {
+  const [, draw] = useState(0);
+  useEffect(() => {
+    if (!on) return undefined;
+    const timer = window.setInterval(() => draw((n) => n + 1), 500);
+    return () => window.clearInterval(timer);
+  }, [on]);
+  return headNow as Frame<T> | undefined;
 }
 
 // Something asked of the API, again whenever `key` changes; every `everyMs` where it is given.

@@ -95,7 +95,8 @@ export class Link {
   ) {}
 
   start(): void {
-    void this.open();
+    window.clearTimeout(this.timer);
+    if (!this.socket) void this.open();
   }
 
   want(topics: string[]): void {
@@ -119,7 +120,9 @@ export class Link {
     try {
       ticket = await this.ticket();
     } catch (e) {
-      this.again(e instanceof Error ? e.message : String(e));
+      const why = e instanceof Error ? e.message : String(e);
+      if ((e as { status?: number }).status === 401) this.events.state('refused', why);
+      else this.again(why);
       return;
     }
     if (this.closed) return;

@@ -30,7 +30,7 @@ class Heard:
         self.hedges.append((hedge_id, approve, who, why))
         return len(self.hedges)
 
-    def preview(self, fact):
+    async def preview(self, fact):
         """Nothing would change."""
         return Preview(text="nothing", changes=())
 

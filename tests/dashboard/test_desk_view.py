@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flatbook.dashboard.views.desk import POINTS, desk, desk_frame, thinned
-from flatbook.dashboard.views.head import head
+from flatbook.dashboard.views.head import head, is_capital_of_desk
 from flatbook.model.measures import Measure
 
 
@@ -36,6 +36,16 @@ def test_a_limit_that_could_not_be_computed_leads_with_its_reason(picture):
 
     assert (first.name, first.value, first.utilisation) == (blind.limit.name, None, None)
     assert "breach" in first.reason
+
+
+def test_capital_of_which_one_limit_is_unknown_is_not_known(picture):
+    """Whatever the order: the share of another limit does not stand in for it."""
+    standing = picture.cycle.standing
+    known = next(each for each in standing.limits if is_capital_of_desk(each))
+    blind = replace(known, value=math.nan, utilisation=math.nan)
+    for limits in ((known, blind), (blind, known)):
+        cycle = replace(picture.cycle, standing=replace(standing, limits=limits))
+        assert head(replace(picture, cycle=cycle)).capital_pct is None
 
 
 def test_a_minute_ago_is_the_last_publication_at_least_a_minute_old(pictures):

@@ -6,7 +6,7 @@ import pytest
 
 from flatbook.dashboard.errors import UnknownTopicError
 from flatbook.dashboard.frames import Frame, decode
-from flatbook.dashboard.stream import TOPICS_MOST, Hub
+from flatbook.dashboard.stream import READERS_MOST, READERS_OF_ONE, TOPICS_MOST, Hub
 from flatbook.dashboard.topics import TOPICS
 from flatbook.live.publisher import Publisher
 from tests.dashboard.worlds import renumbered
@@ -139,6 +139,20 @@ def test_readers_who_leave_cost_nothing(picture):
         return hub.encodings, hub.readers
 
     assert in_hub(work) == (0, 0)
+
+
+def test_nobody_has_all_the_readers():
+    """One user keeps room for others, and all of them for the desk."""
+
+    async def work(hub, _):
+        for _ in range(READERS_OF_ONE):
+            hub.join("toni")
+        full = hub.is_full("toni"), hub.is_full("rosa")
+        for n in range(READERS_MOST - READERS_OF_ONE):
+            hub.join(f"user {n}")
+        return (*full, hub.is_full("rosa"))
+
+    assert in_hub(work) == (True, False, True)
 
 
 def test_the_end_of_the_desk_ends_the_hub(picture):

@@ -2,16 +2,16 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Change, Done, Preview } from '../actions';
-import { act, preview } from '../actions';
+import { WHY_LEAST, act, asksPassword, preview } from '../actions';
 import { known } from '../format';
 import { may } from '../session';
 import { Hold } from './hold';
+import { PasswordAgain } from './password_again';
 import { Sheet } from './sheet';
 import type { Told } from './table';
 import { num, Table } from './table';
 
 const SETTLED_MS = 350;
-const WHY_LEAST = 4;
 
 export interface ActSheetProps {
   title: string;
@@ -30,11 +30,13 @@ export function ActSheet({ title, path, body, permission, button, danger = false
   const [told, setTold] = useState<{ of: string; preview: Preview } | null>(null);
   const [problem, setProblem] = useState('');
   const [done, setDone] = useState<Done | null>(null);
+  const [again, setAgain] = useState(false);
   const asked = body && JSON.stringify(body);
   const reason = why.trim();
+  const refuse = (e: Error) => (asksPassword(e) ? setAgain(true) : setProblem(e.message));
 
   useEffect(() => {
-    if (!asked || refused || done || !may(permission)) return undefined;
+    if (!asked || refused || done || again || !may(permission)) return undefined;
     let gone = false;
     const timer = window.setTimeout(() => {
       preview(path, { ...(JSON.parse(asked) as object), why: 'preview' }).then(
@@ -43,18 +45,18 @@ export function ActSheet({ title, path, body, permission, button, danger = false
           setTold({ of: asked, preview: found });
           setProblem('');
         },
-        (e: Error) => !gone && setProblem(e.message),
+        (e: Error) => !gone && refuse(e),
       );
     }, SETTLED_MS);
     return () => {
       gone = true;
       window.clearTimeout(timer);
     };
-  }, [asked, path, refused, done]);
+  }, [asked, path, refused, done, again]);
 
   const ready = told !== null && told.of === asked && !problem;
   const perform = () =>
-    void act(path, { ...body, why: reason }).then(setDone, (e: Error) => setProblem(e.message));
+    void act(path, { ...body, why: reason }).then(setDone, refuse);
   return (
     <Sheet title={title} onClose={onClose}>
       <div class="act">
@@ -64,12 +66,13 @@ export function ActSheet({ title, path, body, permission, button, danger = false
         ) : (
           <>
             {ready ? <PreviewTable preview={told.preview} /> : <p class="soft">{problem ? '' : body ? 'asking what it would change …' : 'what it would change is told once all is filled in'}</p>}
+            {again && <PasswordAgain onDone={() => setAgain(false)} />}
             {problem && (
               <p class="red" role="alert">
                 ■ {problem}
               </p>
             )}
-            {!done && <input type="text" placeholder="why: told to the journal, at least four letters" value={why} maxLength={500} onInput={(event) => setWhy(event.currentTarget.value)} data-test="why" />}
+            {!done && <input type="text" aria-label="why" placeholder="why: told to the journal, at least four letters" value={why} maxLength={500} onInput={(event) => setWhy(event.currentTarget.value)} data-test="why" />}
             {!may(permission) && <p class="amber">▲ Your role may not do this.</p>}
           </>
         )}
@@ -83,7 +86,7 @@ export function ActSheet({ title, path, body, permission, button, danger = false
         <div class="row">
           <button onClick={onClose}>{done ? 'close' : 'leave it'}</button>
           {!done && !refused && (
-            <Hold danger={danger} disabled={!ready || reason.length < WHY_LEAST || !may(permission)} onDone={perform} test="act">
+            <Hold danger={danger} disabled={!ready || again || reason.length < WHY_LEAST || !may(permission)} onDone={perform} test="act">
               {button}
             </Hold>
           )}

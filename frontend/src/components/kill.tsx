@@ -1,15 +1,17 @@
 // Stop trading: opening this arms it, holding a button does it. Release needs a reason and another permission.
 import { useState } from 'preact/hooks';
 import type { Done } from '../actions';
-import { kill, release } from '../actions';
+import { WHY_LEAST, asksPassword, kill, release } from '../actions';
 import type { Head } from '../model';
 import { may } from '../session';
 import { Hold } from './hold';
+import { PasswordAgain } from './password_again';
 import { Sheet } from './sheet';
 
-export function KillSheet({ head, onClose }: { head: Head | null; onClose: () => void }) {
+export function KillSheet({ head, past, onClose }: { head: Head | null; past: boolean; onClose: () => void }) {
   const [why, setWhy] = useState('');
   const [told, setTold] = useState('');
+  const [again, setAgain] = useState(false);
   const killed = new Set(head?.kills.map((each) => `${each.scope}:${each.name}`));
   const scopes: [string, string, string][] = [
     ['desk', '', 'the whole desk'],
@@ -20,12 +22,13 @@ export function KillSheet({ head, onClose }: { head: Head | null; onClose: () =>
   const say = (what: Promise<Done>, done: string) =>
     what.then(
       (answer) => setTold(answer.state === 'waiting' ? `${done}: waits for a second person` : answer.text || done),
-      (e: Error) => setTold(`■ ${e.message}`),
+      (e: Error) => (asksPassword(e) ? setAgain(true) : setTold(`■ ${e.message}`)),
     );
   return (
     <Sheet title="Stop trading" onClose={onClose}>
       <p class="soft">Armed. Hold a button for one second: quotes and orders of the scope are cancelled, and nothing leaves until somebody releases it.</p>
-      <input type="text" placeholder="why (told to the journal; empty: “operator”)" value={why} onInput={(event) => setWhy(event.currentTarget.value)} maxLength={200} />
+      {past && <p class="amber">▲ The pages show the past; this stops the desk of now, as it stands now.</p>}
+      <input type="text" aria-label="why" placeholder="why (told to the journal; empty: “operator”)" value={why} onInput={(event) => setWhy(event.currentTarget.value)} maxLength={200} />
       <div class="rows">
         {scopes.map(([scope, name, label]) => (
           <div class="row" key={`${scope}:${name}`}>
@@ -33,7 +36,7 @@ export function KillSheet({ head, onClose }: { head: Head | null; onClose: () =>
             {killed.has(`${scope}:${name}`) ? (
               <span>
                 <span class="chip red">KILLED</span>{' '}
-                <Hold disabled={!may('release') || !why.trim()} onDone={() => void say(release(scope, name, why.trim()), `released ${label}`)} test={`release:${scope}:${name}`}>
+                <Hold disabled={!may('release') || why.trim().length < WHY_LEAST} onDone={() => void say(release(scope, name, why.trim()), `released ${label}`)} test={`release:${scope}:${name}`}>
                   hold to release
                 </Hold>
               </span>
@@ -46,6 +49,7 @@ export function KillSheet({ head, onClose }: { head: Head | null; onClose: () =>
         ))}
       </div>
       {!may('kill') && <p class="amber">▲ Your role may not stop trading.</p>}
+      {again && <PasswordAgain onDone={() => setAgain(false)} />}
       {told && (
         <p role="status" data-test="kill-told">
           {told}

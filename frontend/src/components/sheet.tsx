@@ -2,6 +2,18 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 
+const REACHED = 'a[href], button:not(:disabled), input:not(:disabled), select:not(:disabled), textarea:not(:disabled)';
+
+// From the last field on to the first one, and back: the page below is out of reach.
+function stay(event: KeyboardEvent, sheet: HTMLElement): void {
+  const all = [...sheet.querySelectorAll<HTMLElement>(REACHED)];
+  const edge = event.shiftKey ? all[0] : all.at(-1);
+  const next = event.shiftKey ? all.at(-1) : all[0];
+  if (document.activeElement !== edge && sheet.contains(document.activeElement)) return;
+  event.preventDefault();
+  next?.focus();
+}
+
 export function Sheet({ title, children, onClose }: { title: string; children: ComponentChildren; onClose: () => void }) {
   const sheet = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -12,7 +24,7 @@ export function Sheet({ title, children, onClose }: { title: string; children: C
       if (event.key === 'Escape') {
         event.stopPropagation();
         onClose();
-      }
+      } else if (event.key === 'Tab' && sheet.current) stay(event, sheet.current);
     };
     document.addEventListener('keydown', keys, true);
     return () => {

@@ -6,7 +6,7 @@ import type { Line, Mark } from '../components/chart';
 import { Chart } from '../components/chart';
 import { Num } from '../components/number';
 import { Empty, Panel } from '../components/panel';
-import { useReplayTopic } from '../components/replay';
+import { useReplay, useReplayTopic } from '../components/replay';
 import { Tour } from '../components/tour';
 import { clock, fixed, full, instant, known, msOf, percent, short } from '../format';
 import { useKeys } from '../keyboard';
@@ -237,6 +237,7 @@ function Limit({ limit, here, flash }: { limit: LimitRow; here: boolean; flash: 
 }
 
 function Alerts({ alerts }: { alerts: Alert[] }) {
+  const { on: past } = useReplay();
   const [told, setTold] = useState('');
   return (
     <ul class="alerts">
@@ -246,7 +247,7 @@ function Alerts({ alerts }: { alerts: Alert[] }) {
           {each.acknowledged_by ? (
             <span class="faint">seen by {each.acknowledged_by}</span>
           ) : (
-            <button class="plain" disabled={!may('acknowledge')} onClick={() => acknowledge(each.id).then(undefined, (e: Error) => setTold(e.message))}>
+            <button class="plain" disabled={!may('acknowledge') || past} onClick={() => acknowledge(each.id).then(undefined, (e: Error) => setTold(e.message))}>
               seen
             </button>
           )}

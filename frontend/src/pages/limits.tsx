@@ -1,7 +1,8 @@
 // Limits: what may we still do? Every limit by what it bounds, worst first, what each asks for, and what stands in its place.
 import { useMemo, useState } from 'preact/hooks';
-import { acknowledge, act } from '../actions';
+import { acknowledge, act, asksPassword } from '../actions';
 import { ActSheet } from '../components/act_sheet';
+import { PasswordAgain } from '../components/password_again';
 import { Bullet } from '../components/bullet';
 import type { Line } from '../components/chart';
 import { Chart } from '../components/chart';
@@ -269,15 +270,17 @@ function Chosen({ frame, limit, ladder, doing }: { frame: Frame<LimitsData>; lim
 }
 
 function InForce({ overrides, onEnd }: { overrides: LimitsData['overrides']; onEnd: (limit: string) => void }) {
-  const { value, error, reload } = useApi<Waiting[]>('/actions/requests', 3000);
+  const { on: past } = useReplay();
+  const { value, error, reload } = useApi<Waiting[]>(past ? null : '/actions/requests', 3000);
   const [told, setTold] = useState('');
+  const [again, setAgain] = useState(false);
   const answer = (id: string, verb: 'approve' | 'deny', why: string) =>
     act(`/requests/${id}/${verb}`, { why }).then(
       (done) => {
         setTold(done.text);
         reload();
       },
-      (e: Error) => setTold(`■ ${e.message}`),
+      (e: Error) => (asksPassword(e) ? setAgain(true) : setTold(`■ ${e.message}`)),
     );
   return (
     <Panel title="In place of limits, and what waits" note={`${overrides.length} in force · ${value?.length ?? '–'} waiting`}>
@@ -291,13 +294,14 @@ function InForce({ overrides, onEnd }: { overrides: LimitsData['overrides']; onE
                 {each.owner}: {each.reason} · until {clock(each.until_ns)}, {left(each.left_s)} left
               </small>
             </span>
-            <button disabled={!may('limits')} onClick={() => onEnd(each.limit)}>
+            <button disabled={!may('limits') || past} onClick={() => onEnd(each.limit)}>
               end …
             </button>
           </li>
         ))}
         {value?.map((each) => <Request key={each.id} request={each} answer={answer} />)}
       </ul>
+      {again && <PasswordAgain onDone={() => setAgain(false)} />}
       {told && <p class="why">{told}</p>}
     </Panel>
   );
@@ -320,7 +324,7 @@ function Request({ request, answer }: { request: Waiting; answer: (id: string, v
           {request.who}: {request.why} · {left(request.expires_in_s)} left
         </small>
       </span>
-      <input type="text" placeholder="why" value={why} maxLength={500} onInput={(event) => setWhy(event.currentTarget.value)} />
+      <input type="text" aria-label="why" placeholder="why" value={why} maxLength={500} onInput={(event) => setWhy(event.currentTarget.value)} />
       <button disabled={short || request.yours || !may('second')} title={request.yours ? 'nobody approves what they asked for' : ''} onClick={() => answer(request.id, 'approve', why.trim())}>
         approve
       </button>
@@ -375,6 +379,7 @@ function Lately({ story }: { story: LimitsData['story'] }) {
 }
 
 const TITLES = { override: 'Override for a time', change: 'Change for good', end: 'End override' };
+const AMOUNT = /^(\d+|\d{1,3}([, ]\d{3})+)(\.\d+)?(e\d+)?$/i; // a comma stands between thousands and nowhere else: 1,5 is no 15
 const MINUTES = [5, 15, 30, 60, 120, 240, 480, 1440];
 
 function Change({ doing, onClose }: { doing: NonNullable<Doing>; onClose: () => void }) {
@@ -382,7 +387,7 @@ function Change({ doing, onClose }: { doing: NonNullable<Doing>; onClose: () => 
   const [hard, setHard] = useState('');
   const [minutes, setMinutes] = useState(30);
   const value = Number(hard.replace(/[,\s]/g, ''));
-  const good = hard.trim() !== '' && Number.isFinite(value) && value > 0;
+  const good = AMOUNT.test(hard.trim()) && Number.isFinite(value) && value > 0;
   const body = what === 'end' ? { limit: limit.name } : good ? { limit: limit.name, limit_hard: value, shown: limit.limit_hard_shown, ...(what === 'override' ? { minutes } : {}) } : null;
   const looser = good && value > limit.limit_hard_shown;
   return (

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec.structs import replace as with_terms
 from pydantic import Field
 
-from flatbook.dashboard.security.bodies import Line, StrictBody, Why
+from flatbook.dashboard.security.bodies import Line, LineOrNone, StrictBody, Why
 from flatbook.engine.cycle import Cycle
 from flatbook.hedging.approval import Waiting, WaitingHedge
 from flatbook.hedging.propose import Hedge
@@ -37,7 +37,7 @@ class StopBody(StrictBody):
     """A scope in which trading stops or goes on."""
 
     scope: Literal["desk", "venue", "underlying", "class"]
-    name: Annotated[str, Field(max_length=200)] = ""  # empty for the desk
+    name: LineOrNone = ""  # empty for the desk
     why: Why
 
 
@@ -155,7 +155,7 @@ def override(body: OverrideBody) -> Intent:
             until_ns=now.at_ns + body.minutes * _MINUTE_NS,
         )
 
-    target = f"{body.limit} to {body.limit_hard:g} for {body.minutes} min"
+    target = f"{body.limit} to {_exact(body.limit_hard)} for {body.minutes} min"
     return Intent(
         action="limit override",
         target=target,
@@ -201,7 +201,7 @@ def change(body: LimitBody) -> Intent:
 
     return Intent(
         action="limit change",
-        target=f"{body.limit} to {body.limit_hard:g}",
+        target=f"{body.limit} to {_exact(body.limit_hard)}",
         why=body.why,
         make=make,
         loosens=lambda snapshot: max(
@@ -312,8 +312,13 @@ def _set_hard(one: LimitStanding) -> float:
 
 def _demand_as_shown(one: LimitStanding, shown: float | None, name: str) -> None:
     if shown is not None and shown != _set_hard(one):
-        msg = f"limit {name}: it is {_set_hard(one):g} by now, no longer {shown:g}; look again"
+        msg = f"limit {name}: it is {_exact(_set_hard(one))} by now, no longer {_exact(shown)}; look again"
         raise ActionError(msg)
+
+
+def _exact(value: float) -> str:
+    """Every digit: two limits that differ read differently, and are not taken for one request."""
+    return f"{value:.17g}" if float(f"{value:.15g}") != value else f"{value:.15g}"
 
 
 def _raised_pct(snapshot: Snapshot | None, name: str, limit_hard: float | None) -> float:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 
 from flatbook.dashboard import actions
 from flatbook.dashboard.actions import ActionError, Intent, Wish
@@ -133,7 +132,7 @@ class OperatorDesk:
         """What it would change; the desk does not wait for the answer."""
         snapshot = self.context.publisher.latest
         fact = intent.make(snapshot, principal.name)
-        found = await run_in_threadpool(self.context.operator.preview, fact)
+        found = await self.context.operator.preview(fact)
         return view_of(found, second_person=self.waits(intent))
 
     async def confirm(self, arm_id: str, principal: Principal) -> Done:

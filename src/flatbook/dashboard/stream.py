@@ -14,6 +14,8 @@ from flatbook.live.publisher import DeskEndedError, Publisher
 from flatbook.live.snapshot import Snapshot
 
 TOPICS_MOST = 16  # of one reader
+READERS_OF_ONE = 32  # connections of one user
+READERS_MOST = 256
 View = Callable[[Snapshot, str], Frame]
 """A frame of a snapshot; the text is what stands behind the colon of the topic."""
 
@@ -22,6 +24,7 @@ View = Callable[[Snapshot, str], Frame]
 class Reader:
     """One connection: its topics, and the newest frame of each that it has not been sent."""
 
+    who: str = ""  # user
     topics: frozenset[str] = frozenset()
     waiting: dict[str, bytes] = field(default_factory=dict)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -71,9 +74,14 @@ class Hub:
         """How many there are."""
         return len(self._readers)
 
-    def join(self) -> Reader:
+    def is_full(self, who: str) -> bool:
+        """Whether there is no room for one more reader of this user."""
+        own = sum(each.who == who for each in self._readers)
+        return own >= READERS_OF_ONE or len(self._readers) >= READERS_MOST
+
+    def join(self, who: str = "") -> Reader:
         """A new reader, of nothing yet."""
-        reader = Reader()
+        reader = Reader(who=who)
         self._readers.add(reader)
         return reader
 

@@ -91,7 +91,7 @@ class FakeDesk:
     async def acknowledge(self, alert_id, *, who):
         self.seen.append((alert_id, who))
 
-    def preview(self, fact):
+    async def preview(self, fact):
         return Preview(
             text=f"{type(fact).__name__} changes",
             changes=(Change(name="capital", before=float("nan"), after=5.0, unit="USD"),),

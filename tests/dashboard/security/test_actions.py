@@ -90,6 +90,25 @@ def test_nobody_believes_to_have_stopped_what_is_not_there(house, body):
     assert house.enter("toni").post(f"{A}/kill/arm", body).status_code == 409
 
 
+@pytest.mark.parametrize("name", ["SPX\nrosa: all is well", "SPX\u202e", "\x00"])
+def test_a_scope_stands_on_one_line(house, name):
+    """It goes to the journal and to every page."""
+    rosa = house.enter("rosa")
+    for path in ("kill/arm", "kill/preview", "release", "release/preview"):
+        refused = rosa.post(f"{A}/{path}", STOP | {"name": name})
+        assert (refused.status_code, refused.json()["fields"]) == (422, ["body.name"])
+    assert house.desk.facts == []
+
+
+def test_limits_that_differ_in_the_last_digit_are_two_requests(house):
+    """And the record tells every digit."""
+    rosa = house.enter("rosa")
+    key = {"Idempotency-Key": "the-same-key"}
+    first, second = (LOWER | {"limit_hard": value} for value in (80_000.01, 80_000.02))
+    assert rosa.post(f"{A}/limit/change", first, headers=key).json()["text"].endswith(" to 80000.01")
+    assert rosa.post(f"{A}/limit/change", second, headers=key).json()["error"] == "key_used"
+
+
 def test_a_kill_works_before_the_desk_has_shown_anything(house):
     house.publisher._latest = None
 

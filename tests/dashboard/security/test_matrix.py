@@ -66,6 +66,8 @@ EXPECTED = {
 PAGES = SIGNED_IN  # whoever is signed in may read, and every other GET reads
 PERSONS_ONLY = {
     "POST /api/v1/session/tokens",
+    "DELETE /api/v1/session/sessions/{session_id}",
+    "DELETE /api/v1/session/tokens/{token_id}",  # but itself
     *(route for route in EXPECTED if "/users" in route),
     *(route for route in EXPECTED if EXPECTED[route] == RISK),
 }  # no API token, however mighty

@@ -203,6 +203,20 @@ def test_tokens_are_made_and_revoked_over_the_api(house):
     assert raised.status_code == 409
 
 
+def test_a_token_signs_nobody_out_and_revokes_itself_alone(house):
+    """Who finds a viewer's token in a notebook must not sign the risk officer out whose token it is."""
+    rosa = house.enter("rosa")
+    token, made = house.token_of("rosa", Role.VIEWER)
+    _, other = house.token_of("rosa")
+    session = rosa.get("/api/v1/session/sessions").json()[0]["id"]
+    for path in (f"sessions/{session}", f"tokens/{other.id}"):
+        refused = token.client.delete(f"/api/v1/session/{path}", headers=token.headers)
+        assert refused.json()["error"] == "person_needed"
+    assert rosa.get(READ).status_code == 200
+    assert token.client.delete(f"/api/v1/session/tokens/{made.id}", headers=token.headers).status_code == 204
+    assert token.get(READ).status_code == 401
+
+
 def test_limits_ask_for_the_password_again_after_fifteen_minutes(house):
     rosa = house.enter("rosa")
     body = {"limit": "SPX/vega_usd_per_point", "limit_hard": 90_000.0, "minutes": 5, "why": WHY}

@@ -23,7 +23,7 @@ class Nobody:
         del hedge_id, approve, who, why, shown_usd
         _refuse()
 
-    def preview(self, fact: OperatorFact) -> Preview:
+    async def preview(self, fact: OperatorFact) -> Preview:
         """Refused."""
         del fact
         _refuse()

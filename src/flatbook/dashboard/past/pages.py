@@ -1,10 +1,11 @@
 """The API of a dashboard as it would have answered at a moment: the same application, with a picture of the past before it."""
 
 import asyncio
+import logging
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field, replace
 from time import time_ns
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
 from flatbook.dashboard.app import create_app
@@ -13,10 +14,12 @@ from flatbook.dashboard.past.asked import Answer
 from flatbook.dashboard.past.nobody import Nobody
 from flatbook.dashboard.security.from_desk import security_settings
 from flatbook.dashboard.security.gate import Security
+from flatbook.dashboard.security.refusals import Refusal
 from flatbook.dashboard.security.users import Users
 from flatbook.live.publisher import Publisher
 from flatbook.live.snapshot import Snapshot
 
+_LOG: Final = logging.getLogger("flatbook.past")
 _OFTEN = 1e9  # requests a second: whoever asks was counted already
 _PREFIX = "/api/v1"
 
@@ -66,7 +69,14 @@ class PagesOfPast:
         self._publisher.show(snapshot)
         told = _Told()
         kept = urlencode([(name, value) for name, value in parse_qsl(query) if name != "at"])
-        self._loop.run_until_complete(self._app(_scope(path, kept), _receive, told.send))
+        try:
+            self._loop.run_until_complete(self._app(_scope(path, kept), _receive, told.send))
+        except Exception as e:  # one page is not worth the journal that was taken again
+            _LOG.exception("%s of the past", path)
+            body = Refusal(
+                error="failed", message=f"this page of the past cannot be shown: {type(e).__name__}"
+            )
+            return Answer(status=500, body=body.model_dump_json().encode())
         media_type = told.headers.get("content-type", "application/json")
         return Answer(status=told.status, body=bytes(told.body), media_type=media_type)
 

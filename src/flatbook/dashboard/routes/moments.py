@@ -21,7 +21,10 @@ from flatbook.dashboard.views.head import Row
 Reader = Annotated[Principal, Depends(require(Permission.READ))]
 _SEQUENCE_MOST = 2**53
 FRAME_TYPE = "application/octet-stream"
-_OF_NOW = frozenset({"actions", "journal", "moments", "openapi.json", "session", "stream", "users"})
+_OF_NOW = frozenset(
+    {"actions", "explain", "journal", "moments", "openapi.json", "session", "stream", "users"}
+)
+_TOO_LONG = "capital/strategy"
 
 
 class Range(Row):
@@ -69,6 +72,10 @@ def router(context: Context) -> APIRouter:
         """What `GET /api/v1/{path}` would have answered at the instant of this record, for the pages of the desk."""
         if path.partition("/")[0] in _OF_NOW:
             raise RefusedError(404, "of_now", f"{path.partition('/')[0]} is of now, not of a moment")
+        if path.rstrip("/") == _TOO_LONG:
+            raise RefusedError(
+                404, "of_now", "it takes up to a minute, for which nobody else could look back: ask it of now"
+            )
         query = request.url.query
         return passed_on(
             await library_of(context).ask(PageAt(sequence=sequence, path=f"/{path}", query=query))

@@ -238,7 +238,8 @@ async def list_sessions(who: SignedIn, guard: Guard) -> list[SessionView]:
 
 @_routes.delete("/sessions/{session_id}", status_code=204)
 async def end_session(session_id: Id, who: SignedIn, guard: Guard) -> None:
-    """End a session: your own; an admin any."""
+    """End a session: your own; an admin any. A token signs nobody out."""
+    _demand_person(who)
     if not guard.sessions.end(session_id, _whose(who)):
         raise RefusedError(404, "none", "there is no session of that id")
 
@@ -281,7 +282,9 @@ async def make_token(body: TokenBody, who: TokenMaker, guard: Guard, operator: O
 
 @_routes.delete("/tokens/{token_id}", status_code=204)
 async def revoke_token(token_id: Id, who: SignedIn, guard: Guard, operator: Operator) -> None:
-    """Revoke a token: your own; an admin any."""
+    """Revoke a token: your own; an admin any; a token itself alone."""
+    if who.session != token_id:
+        _demand_person(who)
     guard.users.revoke_token(token_id, _whose(who))
     await record_coming(operator, "token revoked", who.name, who.role.value, Outcome.DONE, who.source)
 
@@ -313,6 +316,11 @@ def _principal(user: User, session: Session) -> Principal:
 
 def _whose(who: Principal) -> str | None:
     return None if who.may(Permission.USERS) and who.how is not How.TOKEN else who.name
+
+
+def _demand_person(who: Principal) -> None:
+    if who.how is How.TOKEN:
+        raise RefusedError(403, "person_needed", "an API token may not: a person signs in for this")
 
 
 def _end_session_of(request: Request, guard: Security) -> None:

@@ -14,8 +14,9 @@ from flatbook.dashboard.security.permissions import Permission
 from flatbook.dashboard.stream import Hub, Reader
 
 MESSAGE_MOST = 4096  # bytes of what a client says
+_PACE_S = 0.05  # between two things that a client says: whoever says more waits, and nobody else
 _LOOK_S = 5.0  # between two looks whether who listens still may
-_POLICY, _GOING_AWAY, _BAD = 1008, 1001, 1003
+_POLICY, _GOING_AWAY, _BAD, _LATER = 1008, 1001, 1003, 1013
 
 
 class Subscription(msgspec.Struct, forbid_unknown_fields=True):
@@ -33,8 +34,12 @@ def router(hub: Hub) -> APIRouter:
         websocket: WebSocket, admission: Annotated[Admission, Depends(admit(Permission.READ))]
     ) -> None:
         """Serve one reader until it goes, may no longer, or the desk ends."""
+        who = admission.principal.name
         await websocket.accept()
-        reader = hub.join()
+        if hub.is_full(who):
+            await websocket.close(_LATER, "too many streams are open; close one")
+            return
+        reader = hub.join(who)
         tasks = [
             asyncio.create_task(work, name=f"stream {name}")
             for name, work in (
@@ -75,6 +80,7 @@ async def _listen(websocket: WebSocket, hub: Hub, reader: Reader, admission: Adm
             hub.subscribe(reader, told.subscribe)
         except UnknownTopicError as e:
             return _POLICY, str(e)[:120]
+        await asyncio.sleep(_PACE_S)
 
 
 async def _send(websocket: WebSocket, reader: Reader) -> tuple[int, str]:

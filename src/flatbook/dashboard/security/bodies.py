@@ -47,6 +47,12 @@ Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(one_line)
 ]
 """A name as the desk writes it."""
+LineOrNone = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=200),
+    AfterValidator(lambda text: text and one_line(text)),
+]
+"""A name, or none at all."""
 Why = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=4, max_length=500), AfterValidator(one_line)
 ]

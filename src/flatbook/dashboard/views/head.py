@@ -1,5 +1,7 @@
 """The header of every page: whose world, how the desk stands, what it earned, how full, how fresh, how fast; alerts and kills."""
 
+from math import inf, isfinite
+
 from pydantic import BaseModel, ConfigDict
 
 from flatbook.dashboard.frames import Frame, number
@@ -135,7 +137,7 @@ def capital_share(cycle: Cycle) -> tuple[float | None, str]:
     """Capital in percent of what it may be, and of what: the limit on the desk, else the equity that backs it."""
     limits = [each for each in cycle.standing.limits if is_capital_of_desk(each)]
     if limits:
-        worst = max(limits, key=lambda each: each.utilisation)
+        worst = max(limits, key=lambda each: each.utilisation if isfinite(each.utilisation) else inf)
         return number(100.0 * worst.utilisation), f"limit {worst.limit.name}"
     equity = cycle.desk.net_capital_usd
     if equity:
