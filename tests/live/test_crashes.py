@@ -23,25 +23,25 @@ from flatbook.orders.reconcile import Action
 from flatbook.sim.messages import Traded
 from tests.adapters.recordings import ITEMS
 
-_KILLS = 6
+_KILLS = 3
 _TABLE = InstrumentTable(version=1, instruments=ITEMS)
 _NAME = ITEMS[0].symbol
 
 
 @pytest.fixture(scope="module")
 def section(tmp_path_factory):
-    """Six kills."""
+    """A few kills."""
     return kills(_KILLS, 1, tmp_path_factory.mktemp("crash"), 5.0, lambda _: None)
 
 
-def test_six_kills_lose_nothing_double_nothing_and_use_no_number_twice(section):
+def test_a_few_kills_lose_nothing_double_nothing_and_use_no_number_twice(section):
     assert section.faults == []
     figures = section.figures
     assert figures["kills"] == _KILLS
     assert (figures["lost"], figures["doubled"], figures["old_numbers"], figures["backwards"]) == (0, 0, 0, 0)
-    assert figures["acknowledged"] > 10
-    assert figures["orders"] > 500
-    assert figures["restarts"] >= 3
+    assert figures["acknowledged"] > 3
+    assert figures["orders"] > 200
+    assert figures["restarts"] >= 1
 
 
 def test_the_page_tells_every_figure(section):
