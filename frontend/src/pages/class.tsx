@@ -468,8 +468,8 @@ function OneAnatomy({ symbol, places }: { symbol: string; places: number }) {
           </tr>
           <tr>
             <td class="text strong">shown, in ticks</td>
-            <td class="long strong">{known(value.bid) ? `${fixed(value.bid, places)} × ${value.bid_size}` : '–'}</td>
-            <td class="short strong">{known(value.ask) ? `${fixed(value.ask, places)} × ${value.ask_size}` : '–'}</td>
+            <td class="long strong">{known(value.bid) ? `${fixed(value.bid, places)}×${value.bid_size}` : '–'}</td>
+            <td class="short strong">{known(value.ask) ? `${fixed(value.ask, places)}×${value.ask_size}` : '–'}</td>
           </tr>
           <tr>
             <td class="text soft">market</td>
