@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from flatbook.cli.warmup import EUROPEAN_FAMILIES, FAMILIES, warm_up
-from flatbook.kernel_cache import sources_hash
+from flatbook.kernel_cache import folder_name
 
 QUICKEST = EUROPEAN_FAMILIES[1]
 
@@ -43,5 +43,5 @@ def test_importing_flatbook_chooses_the_folder_unless_somebody_did(tmp_path, fir
         check=True,
     ).stdout.split()
 
-    assert chosen == [str(tmp_path / ".cache" / "flatbook" / f"kernels-{sources_hash()}")] * 2
+    assert chosen == [str(tmp_path / ".cache" / "flatbook" / folder_name())] * 2
     assert kept == ["mine", "mine"]

@@ -56,7 +56,7 @@ def _run(doors, settings, path):
             await service.desk.feed_ended.wait()
             stop.set()
 
-        return await asyncio.wait_for(run(service, stop, ends), 20.0), service
+        return await asyncio.wait_for(run(service, stop, ends), 300.0), service
 
     return asyncio.run(day())
 
