@@ -1,6 +1,6 @@
 """What a browser is shown at the door until the desk is there: how far its start is.
 
-Compiling the kernels takes a minute or two, once on a machine; the address answers from the first second.
+Compiling the kernels takes a minute or two, once for a copy of flatbook; the address answers from the first second.
 """
 
 import contextlib

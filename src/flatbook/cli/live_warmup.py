@@ -31,7 +31,7 @@ async def compiled(foyer: Foyer, stop: asyncio.Event) -> bool:
                 while not ended.done() and not stop.is_set():
                     done = len(LIVE_FAMILIES) - len(cold_families(LIVE_FAMILIES))
                     foyer.told = (
-                        f"Kernels are compiled, once on this machine: {done} of {len(LIVE_FAMILIES)} families are ready. "
+                        f"Kernels are compiled, once for this copy of flatbook: {done} of {len(LIVE_FAMILIES)} families are ready. "
                         "It takes a minute or two."
                     )
                     await asyncio.wait({ended, stopped}, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
