@@ -16,7 +16,7 @@ import { may } from '../session';
 import { useFrame } from '../store';
 import type { Frame } from '../stream';
 
-interface LimitRow {
+export interface LimitRow {
   name: string;
   measure: string;
   scope: string;

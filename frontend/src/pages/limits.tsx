@@ -18,26 +18,9 @@ import { setQuery, usePlace } from '../router';
 import { may } from '../session';
 import { useApi, useFrame } from '../store';
 import type { Frame } from '../stream';
-import { measureName } from './desk';
+import { measureName, type LimitRow } from './desk';
 
-interface LimitLine {
-  name: string;
-  measure: string;
-  scope: string;
-  unit: string;
-  value: number | null;
-  unvalued: number | null;
-  limit_hard: number;
-  soft_share: number;
-  critical_share: number;
-  utilisation: number | null;
-  minute_ago: number | null;
-  step: string;
-  action: string;
-  where: string;
-  reason: string;
-  tightened: string[];
-  overridden_until_ns: string;
+interface LimitLine extends LimitRow {
   within: string;
   owner: string;
   limit_hard_set: number;
