@@ -20,10 +20,11 @@ from flatbook.live.recovery import state_beside
 from flatbook.model.errors import JournalError
 
 _DISK_BYTES = 64 * 2**20
-_FAILED = 3  # exit code of a desk whose journal failed
+_FAILED, _REFUSED = 3, 2  # exit codes: of a desk whose journal failed, and of one that did not start
 _ENDS_S = 240.0
 _WAITS_S = 40.0  # for an order that must not come
 _CUT_MOST = 4
+_STILL_S = 5.0  # without a record
 _DAMAGES = 60  # of copies of a journal, a round
 Chance = np.random.Generator
 
@@ -33,10 +34,11 @@ def full_disk(rounds: int, seed: int, folder: Path, speed: float) -> Section:
     section = Section(
         title="A full disk",
         what="A file system of its own in memory has room for some more seconds of records; where that may not be mounted, the kernel refuses every "
-        "write beyond a size. The desk must end with code 3 and take its orders out without a record of it; the next one comes back once there is room.",
+        "write beyond a size. The desk must end with code 3 and take its orders out without a record of it, or with code 2 before it did anything; the next one comes back once there is room.",
     )
     chance, seen, begun = np.random.default_rng(seed), Seen(), time.monotonic()
     ends_s: list[float] = []
+    refused = 0
     with _small_disk(folder / "disk") as disk, stand(folder, seed, speed, disk / "desk.journal") as place:
         section.figures |= {
             "times": rounds,
@@ -48,11 +50,15 @@ def full_disk(rounds: int, seed: int, folder: Path, speed: float) -> Section:
             ends_s.append(desk.age_s)
             filler.unlink(missing_ok=True)
             seen.heads.append(place.last())
-            if code != _FAILED:
+            refused += code == _REFUSED and place.last()[0] == desk.before
+            if code != _FAILED and not (code == _REFUSED and place.last()[0] == desk.before):
                 section.faults.append(f"a desk without a disk ended with code {code}: {place.said[-300:]}")
             if left := len(place.books().orders):
                 section.faults.append(f"{left} orders were left at the venue")
-        section.figures["life of a desk without room"] = quantiles(ends_s)
+        section.figures |= {
+            "life of a desk without room": quantiles(ends_s),
+            "of them refused to start": refused,
+        }
         ended(place, seen, section, begun)
         section.figures["errors in the log"] = f"{section.figures['errors in the log']} (one each is meant)"
     return section
@@ -296,6 +302,7 @@ def clock_jumps(rounds: int, seed: int, folder: Path, speed: float) -> Section:
     )
     chance, seen, begun = np.random.default_rng(seed), Seen(), time.monotonic()
     ahead = back = killed = 0
+    still_s: list[float] = []
     with stand(folder, seed, speed) as place:
         desk = place.start()
         place.wait_ready(desk)
@@ -317,14 +324,23 @@ def clock_jumps(rounds: int, seed: int, folder: Path, speed: float) -> Section:
                 continue
             desk.process.send_signal(then)
             before = place.last()[0]
-            time.sleep(0.5)
-            if place.last()[0] == before:
+            since_s = time.monotonic()
+            while place.last()[0] == before and time.monotonic() - since_s < _STILL_S:
+                time.sleep(0.02)
+            still_s.append(time.monotonic() - since_s)
+            if still_s[-1] >= _STILL_S:
                 section.faults.append(f"the desk stood still after the clock jumped (record {before})")
+            time.sleep(0.3)
         place.fault("jump", 10.0)
         time.sleep(2.0)
         if (code := desk.stop()) != 0:
             section.faults.append(f"the desk ended with code {code}: {place.said[-300:]}")
-        section.figures |= {"jumps ahead": ahead, "jumps back": back, "kills meanwhile": killed}
+        section.figures |= {
+            "jumps ahead": ahead,
+            "jumps back": back,
+            "kills meanwhile": killed,
+            "until the next record after a jump": quantiles(still_s),
+        }
         return ended(place, seen, section, begun)
 
 

@@ -35,7 +35,7 @@ def quantiles(values: list[float]) -> str:
     if not values:
         return "none"
     half, most = np.quantile(values, (0.5, 0.9))
-    return f"{half:.1f} s (p50), {most:.1f} s (p90), {max(values):.1f} s (most), of {len(values)}"
+    return f"{half:.2f} s (p50), {most:.2f} s (p90), {max(values):.2f} s (most), of {len(values)}"
 
 
 def ended(place: Stand, seen: Seen, section: Section, begun: float) -> Section:

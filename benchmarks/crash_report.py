@@ -32,7 +32,7 @@ _NAMES = {
 }
 _HEAD = """# Crashes, and what they cost
 
-Made by `make crash-report`, which crashes desks for about half an hour and writes this page anew.
+Made by `make crash-report`, which crashes desks for half an hour or more and writes this page anew.
 
 Each desk is `flatbook run` in a process of its own, beside a venue of the simulator that lives on: the live demo at {speed:g} times the speed of time,
 seed {seed}. The venue keeps open orders when a session ends, and trades on. Beside each desk somebody acts fifty times a second; what was acknowledged
@@ -73,7 +73,10 @@ def page(found: list[Section], seed: int, speed: float) -> str:
         rows = "\n".join(
             f"| {_NAMES.get(name, name)} | {_told(value)} |" for name, value in section.figures.items()
         )
-        faults = "".join(f"- FAULT: {fault}\n" for fault in section.faults) or "No fault was found.\n"
+        faults = (
+            "".join(f"- FAULT: {' '.join(fault.split())}\n" for fault in section.faults)
+            or "No fault was found.\n"
+        )
         parts.append(f"## {section.title}\n\n{section.what}\n\n| | |\n|---|---|\n{rows}\n\n{faults}")
     return "\n".join(parts)
 
