@@ -96,19 +96,19 @@ def main() -> int:
     asked.add_argument("--folder", type=Path, help="where journals and logs stay; left out: nowhere")
     told = asked.parse_args()
     with TemporaryDirectory() as temporary:
-        found = list(
-            sections(
-                told.kills,
-                told.seed,
-                told.folder or Path(temporary),
-                told.speed,
-                lambda words: print(words, file=sys.stderr, flush=True),
-                told.only,
-            )
-        )
+        found: list[Section] = []
+        for section in sections(
+            told.kills,
+            told.seed,
+            told.folder or Path(temporary),
+            told.speed,
+            lambda words: print(words, file=sys.stderr, flush=True),
+            told.only,
+        ):
+            found.append(section)
+            if told.write is not None:  # what was counted stays, whatever becomes of the next section
+                told.write.write_text(page(found, told.seed, told.speed), encoding="utf-8")
     print(json.dumps([asdict(section) for section in found], indent=2))
-    if told.write is not None:
-        told.write.write_text(page(found, told.seed, told.speed), encoding="utf-8")
     return 1 if any(section.faults for section in found) else 0
 
 
